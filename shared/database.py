@@ -1,0 +1,102 @@
+"""Postgres: the pool, the queries in .sql files, and the binary form of vectors."""
+
+import struct
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from shared.problems import DependencyUnavailable
+
+UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+"""What a database that is away, starting, stopping or failing over raises."""
+
+
+@cache
+def load_sql(module_file: str, name: str) -> str:
+    """Return the query `sql/<name>.sql` beside the module whose `__file__` is given."""
+    return (Path(module_file).parent / "sql" / f"{name}.sql").read_text()
+
+
+def encode_halfvec(vector: bytes) -> bytes:
+    """Turn float32 little-endian bytes, shape (dimension,), into pgvector's binary halfvec.
+
+    Values beyond half precision's range are clipped to +-65504.
+    """
+    count = len(vector) // 4
+    floats = struct.unpack(f"<{count}f", vector)
+    try:
+        halves = struct.pack(f">{count}e", *floats)
+    except OverflowError:
+        halves = struct.pack(f">{count}e", *(max(-65504.0, min(65504.0, value)) for value in floats))
+    return struct.pack(">HH", count, 0) + halves
+
+
+def decode_halfvec(data: bytes) -> bytes:
+    """Turn pgvector's binary halfvec into float32 little-endian bytes, shape (dimension,)."""
+    (count,) = struct.unpack_from(">H", data)
+    return struct.pack(f"<{count}f", *struct.unpack_from(f">{count}e", data, 4))
+
+
+async def prepare_connection(connection: "asyncpg.Connection[Any]") -> None:
+    """Teach a new connection our types: halfvec as float32 bytes, jsonb as Python values."""
+    import orjson
+
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
+        format="binary",
+    )
+    try:
+        await connection.set_type_codec(
+            "halfvec", schema="public", encoder=encode_halfvec, decoder=decode_halfvec, format="binary"
+        )
+    except ValueError:
+        return  # before the first migration there is no such type
+
+
+async def open_pool(dsn: str, size: int, command_timeout_s: float) -> "asyncpg.Pool[Any]":
+    """Open a pool of at most `size` connections, none of them made before it is needed.
+
+    Raises
+    ------
+    DependencyUnavailable
+        When Postgres does not answer.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=0,
+            max_size=size,
+            command_timeout=command_timeout_s,
+            max_inactive_connection_lifetime=60,  # a function about to scale to zero holds no idle backends
+            init=prepare_connection,
+            reset=_keep,
+        )
+    except UNAVAILABLE as exc:
+        raise DependencyUnavailable("Postgres", str(exc) or type(exc).__name__) from exc
+
+
+async def _keep(connection: Any) -> None:
+    """Skip asyncpg's reset query: sessions hold no state, and transaction pooling forbids it."""
+
+
+def batches(items: list[Any], size: int) -> Iterator[list[Any]]:
+    """Yield `items` in order, `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

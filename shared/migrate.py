@@ -1,0 +1,52 @@
+"""Apply the plain SQL migrations, forward only, each once and in its own transaction.
+
+`python -m shared.migrate` reads DATABASE_URL.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+FOLDER = Path(__file__).parent / "migrations"
+LOCK = 7_236_154  # any number that no other program locks; one migration at a time
+
+
+async def applied(connection: "asyncpg.Connection[Any]") -> set[str]:
+    """Return the names of the migrations that this database has."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
+    )
+    return {row["name"] for row in await connection.fetch("SELECT name FROM schema_migrations")}
+
+
+async def migrate(dsn: str) -> list[str]:
+    """Bring the database up to date and return the names of the migrations applied now."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        known = await applied(connection)
+        fresh = [path for path in sorted(FOLDER.glob("*.sql")) if path.stem not in known]
+        for path in fresh:
+            async with connection.transaction():
+                await connection.execute(path.read_text())
+                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", path.stem)
+        return [path.stem for path in fresh]
+    finally:
+        await connection.close()
+
+
+def main() -> None:
+    """Migrate the database that DATABASE_URL names."""
+    dsn = os.environ.get("DATABASE_URL")
+    if not dsn:
+        sys.exit("DATABASE_URL is not set: name the database, e.g. postgresql://user:password@host/research_kb")
+    names = asyncio.run(migrate(dsn))
+    print("migrations applied:", ", ".join(names) if names else "none, up to date")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The object store: a folder here, S3 in production, both through obstore."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from shared.problems import DependencyUnavailable, Problem
+
+
+class Objects:
+    """Bytes by key. The store is opened by the first use.
+
+    Parameters
+    ----------
+    url
+        `file:///absolute/folder` or `s3://bucket/prefix` (credentials and endpoint from the AWS_ variables).
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._store: Any = None
+
+    def _open(self) -> Any:
+        if self._store is None:
+            from obstore.store import LocalStore, from_url
+
+            if self.url.startswith("file://"):
+                folder = Path(unquote(urlsplit(self.url).path))
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._store = LocalStore(prefix=folder)
+            else:
+                self._store = from_url(self.url)
+        return self._store
+
+    async def put(self, key: str, body: bytes) -> None:
+        """Store `body` under `key`, replacing what was there."""
+        import obstore
+
+        try:
+            await obstore.put_async(self._open(), key, body)
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
+    async def get(self, key: str) -> bytes:
+        """Return the bytes under `key`; a Problem 422 `object-missing` when there are none."""
+        import obstore
+
+        try:
+            result = await obstore.get_async(self._open(), key)
+            return bytes(await result.bytes_async())
+        except FileNotFoundError as exc:
+            raise Problem(
+                422, "object-missing", "The document's bytes are not in the object store", key, "Submit it again."
+            ) from exc
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Delete every object whose key begins with the folder `prefix`; return how many."""
+        import obstore
+
+        try:
+            store = self._open()
+            listed = await obstore.list(store, prefix=prefix).collect_async()
+            keys = [entry["path"] for entry in listed]
+            if keys:
+                await obstore.delete_async(store, keys)
+            self._remove_folder(prefix)
+            return len(keys)
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
+    def _remove_folder(self, prefix: str) -> None:
+        """A folder store keeps empty folders behind, and their names would be a trace."""
+        if self.url.startswith("file://"):
+            folder = Path(unquote(urlsplit(self.url).path)) / prefix
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    async def check(self) -> None:
+        """Raise DependencyUnavailable unless the store answers a read."""
+        import obstore
+
+        try:
+            await obstore.head_async(self._open(), "health-check")
+        except FileNotFoundError:
+            return
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
+    def key_of(self, uri: str) -> str:
+        """Return the key of an object URI inside this store; a Problem 422 for any other place."""
+        key = uri.removeprefix(self.url + "/")
+        if key == uri or not re.fullmatch(r"[\w.=@+-]+(/[\w.=@+-]+)*", key) or ".." in key.split("/"):
+            detail = "The uri must name an object inside this server's own object store."
+            raise Problem(422, "foreign-object", "The object's URI is not usable", detail, f"Put it below {self.url}/.")
+        return key

@@ -1,0 +1,55 @@
+"""What a function holds open: the database pool, the inference client, the object store; each made by its first use."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from shared.objects import Objects
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from shared.inference import Inference
+
+
+class Resources:
+    """The connections of one process. One-process deployments share a single object between all functions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.objects = Objects(settings.object_store())
+        self._pool: asyncpg.Pool[Any] | None = None
+        self._inference: Inference | None = None
+        self._opening = asyncio.Lock()
+
+    async def pool(self) -> "asyncpg.Pool[Any]":
+        """Return the pool; a Problem 503 when Postgres does not answer."""
+        if self._pool is None:
+            async with self._opening:
+                if self._pool is None:
+                    from shared.database import open_pool
+
+                    settings = self.settings
+                    self._pool = await open_pool(
+                        settings.database_url, settings.database_pool_size, settings.database_command_timeout_s
+                    )
+        return self._pool
+
+    @property
+    def inference(self) -> "Inference":
+        """The client of the model server."""
+        if self._inference is None:
+            from shared.inference import Inference
+
+            self._inference = Inference(self.settings.triton_url, self.settings.triton_timeout_s)
+        return self._inference
+
+    async def close(self) -> None:
+        """Close what was opened; running queries get five seconds."""
+        if self._inference is not None:
+            await self._inference.close()
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()

@@ -1,0 +1,35 @@
+"""Settings that every function reads; a function with more of its own extends this class.
+
+Each field is an environment variable of the same name in capitals (docs/configuration.md lists them all).
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Addresses of the stateful parts and the limits of talking to them."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    research_kb_home: Path = Path(".local")
+    database_url: str = Field(repr=False)
+    triton_url: str = "http://127.0.0.1:8001"
+    object_store_url: str = ""  # empty: a folder below research_kb_home
+    embedder_model: str = "all-MiniLM-L6-v2"
+    log_level: str = "info"
+
+    # Eight connections keep two cores busy; more only queue inside Postgres instead of here.
+    database_pool_size: int = Field(default=8, ge=1, le=100)
+    # Longer than a busy pool's wait, shorter than a caller's patience.
+    database_acquire_timeout_s: float = Field(default=5.0, gt=0)
+    # A statement that takes longer is a fault, not work: rewrites and deletes go in batches.
+    database_command_timeout_s: float = Field(default=60.0, gt=0)
+    # Embedding 32 full passages takes about 1 s on one busy core.
+    triton_timeout_s: float = Field(default=30.0, gt=0)
+
+    def object_store(self) -> str:
+        """Return the URL of the object store: the configured one, or the folder `objects` below the home."""
+        return self.object_store_url or (self.research_kb_home.resolve() / "objects").as_uri()

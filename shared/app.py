@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.body_limit import BodyLimit
 from shared.logs import configure_logs, get_log
 from shared.problems import install_problem_handlers
 from shared.resources import Resources
@@ -71,6 +72,7 @@ def create_function_app(
     *,
     title: str | None = None,
     description: str = "",
+    max_body_bytes: int = 2**20,
 ) -> FastAPI:
     """Return a FastAPI app with the frame installed; `app.state.resources` holds the connections.
 
@@ -97,6 +99,7 @@ def create_function_app(
     )
     app.state.name, app.state.settings, app.state.resources = name, settings, held
     install_problem_handlers(app)
+    app.add_middleware(BodyLimit, limit_bytes=max_body_bytes)
     app.add_middleware(RequestLog, function=name)
 
     @app.get("/live", include_in_schema=False)

@@ -13,6 +13,8 @@ CREATE TABLE collections (
     total_length       bigint NOT NULL DEFAULT 0,          -- sum of passages.lexical_length
     -- Impacts are computed with this frozen average; refresh moves it when the true one has drifted.
     average_length     double precision NOT NULL DEFAULT 0,
+    frozen_passages    bigint NOT NULL DEFAULT 0,          -- passages when the average was frozen
+    rewrite_position   bigint,                             -- last passage rewritten; NULL: no rewrite under way
     generation         integer NOT NULL DEFAULT 1,
     -- Counts every change that a search could see; part of index_version.
     version            bigint NOT NULL DEFAULT 0,
@@ -114,9 +116,11 @@ CREATE TABLE terms (
 ) WITH (fillfactor = 70);
 
 -- impact = tf (k1 + 1) / (tf + k1 (1 - b + b length / average_length)), k1 1.2, b 0.75 (Robertson and Zaragoza 2009)
+-- Only live passages have postings. No foreign keys: checking them would double the cost of the some 80 rows a passage;
+-- shared.lexical alone writes and removes them, together with the counts in terms and collections.
 CREATE TABLE postings (
     term_id            bigint NOT NULL,
-    passage_id         bigint NOT NULL REFERENCES passages (id) ON DELETE CASCADE,
+    passage_id         bigint NOT NULL,
     frequency          smallint NOT NULL,
     impact             real NOT NULL
 );
@@ -137,7 +141,8 @@ CREATE TABLE embeddings (
 );
 ALTER TABLE embeddings ALTER COLUMN embedding SET STORAGE PLAIN;
 CREATE INDEX embeddings_source ON embeddings (source_id);
-CREATE INDEX embeddings_collection ON embeddings (collection_id, model_id);
+-- Ordered by passage, so that a small collection is read by this index whatever the planner thinks of its size.
+CREATE INDEX embeddings_collection ON embeddings (collection_id, model_id, passage_id);
 
 -- ---------------------------------------------------------------- events
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from events.cloudevents import CloudEvent
 from events.outbox import enqueue
+from events.topics import DOCUMENT_SUBMITTED
 from shared.database import load_sql
 from shared.resources import Resources
 
@@ -206,11 +207,12 @@ def _document_row(item: Submission, document_id: uuid.UUID) -> dict[str, Any]:
 
 def _submitted(row: dict[str, Any]) -> CloudEvent:
     trace = f"00-{row['trace_id']}-{uuid.uuid4().hex[:16]}-01" if row["trace_id"] else None
-    return CloudEvent.new(
-        source="/research-kb/ingest",
-        type="document.submitted",
+    data = {"document_id": row["id"], "source_id": row["source_id"]}
+    return CloudEvent.create(
+        DOCUMENT_SUBMITTED,
+        "/research-kb/ingest",
+        data,
+        key=row["source_id"],
         subject=row["source_id"],
-        data={"document_id": row["id"], "source_id": row["source_id"]},
-        partitionkey=row["source_id"],
         traceparent=trace,
     )

@@ -1,0 +1,96 @@
+"""One document.submitted event: find the document, parse it, store its passages, announce them."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from events.cloudevents import CloudEvent
+from events.processed import claim
+from functions.extract.document import Extracted
+from functions.extract.failures import ExtractionFailed
+from functions.extract.intake import take_in
+from functions.extract.limits import Limits
+from functions.extract.passages import Passage, split
+from functions.extract.settings import ExtractSettings
+from functions.extract.storage import store_failure, store_passages
+from functions.extract.tokens import load_tokenizer
+from shared.database import load_sql
+from shared.logs import get_log
+from shared.resources import Resources
+
+# Text handed over as JSON up to this size is parsed in this process: no parser is involved, and it takes microseconds.
+PLAIN_IN_PROCESS_BYTES = 200_000
+
+log = get_log("extract")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A document to extract, as the database knows it."""
+
+    id: uuid.UUID
+    source_id: uuid.UUID
+    collection_id: int
+    state: str
+    object_key: str
+    media_type: str
+    filename: str | None
+    bibliography: dict[str, Any]
+    trace_id: str | None
+    outdated: bool
+
+
+async def handle_submitted(event: CloudEvent, held: Resources, settings: ExtractSettings) -> None:
+    """Extract the document that the event names or brings; done already, outdated or deleted: nothing happens."""
+    job = await find_job(held, await take_in(event, held))
+    if job is None or job.state not in {"queued", "extracting"}:
+        return
+    pool = await held.pool()
+    if job.outdated:
+        await pool.execute(load_sql(__file__, "set_state"), job.id, "superseded", None)
+        return
+    try:
+        extracted = await parse(job, await held.objects.get(job.object_key), held, settings)
+        passages = await asyncio.to_thread(cut, extracted, job, settings)
+    except ExtractionFailed as exc:
+        await store_failure(pool, job.id, exc)
+        log.warning("document_failed", document_id=str(job.id), slug=exc.slug)
+        return
+    async with pool.acquire(timeout=settings.database_acquire_timeout_s) as connection, connection.transaction():
+        if await claim(connection, "extract", event):
+            await store_passages(connection, job, extracted, passages, settings.passages_per_event, event.traceparent)
+
+
+async def find_job(held: Resources, document_id: uuid.UUID) -> Job | None:
+    """Return the document's job, None when it was deleted."""
+    pool = await held.pool()
+    row = await pool.fetchrow(load_sql(__file__, "load_document"), document_id)
+    return Job(**row) if row else None
+
+
+async def parse(job: Job, body: bytes, held: Resources, settings: ExtractSettings) -> Extracted:
+    """Parse in this process what needs no parser, all else in a child with limits; raises ExtractionFailed."""
+    if job.media_type == "text/plain" and job.filename is None and len(body) <= PLAIN_IN_PROCESS_BYTES:
+        from functions.extract.parsers import plain
+
+        return plain.parse(body.decode())
+    from functions.extract import sandbox
+
+    pool = await held.pool()
+    await pool.execute(load_sql(__file__, "set_state"), job.id, "extracting", None)
+    limits = Limits(
+        memory_bytes=settings.parse_memory_bytes, wall_s=settings.parse_timeout_s, pages=settings.max_pages
+    )
+    return await sandbox.extract(body, job.media_type, job.filename, limits)
+
+
+def cut(extracted: Extracted, job: Job, settings: ExtractSettings) -> list[Passage]:
+    """Split a parsed document into passages that fit the embedder; raises ExtractionFailed when there are none."""
+    title = job.bibliography.get("title") or extracted.title or job.filename or ""
+    passages = split(extracted, title, load_tokenizer(settings.tokenizer()))
+    if not passages:
+        from functions.extract.failures import failure
+
+        raise failure("empty-document", "No text was found in it.")
+    return passages

@@ -1,0 +1,100 @@
+"""The ingest function: takes documents in, tells where they stand, and replays dead letters."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import ORJSONResponse
+from pydantic import ValidationError
+
+from functions.ingest.dead_letters import add_dead_letter_routes
+from functions.ingest.examples import ACCEPT_RESPONSES, DOCUMENT_BODY
+from functions.ingest.files import read_file
+from functions.ingest.inline import InlineDocument
+from functions.ingest.ndjson import accept_lines, collection_refused, read_lines
+from functions.ingest.progress import DocumentList, DocumentStatus, State, find_document, list_documents
+from functions.ingest.settings import IngestSettings
+from shared.access import Caller, install_admission, require
+from shared.app import create_function_app
+from shared.cursor import Cursor, Limit
+from shared.documents import Submission, accept
+from shared.openapi import NOT_FOUND
+from shared.problems import Problem
+from shared.resources import Resources
+
+Ingester = Annotated[Caller, require("ingest")]
+Reader = Annotated[Caller, require("read")]
+
+
+def create_app(settings: IngestSettings | None = None, resources: Resources | None = None) -> FastAPI:
+    """Return the app; settings come from the environment unless given."""
+    settings = settings or IngestSettings()
+    app = create_function_app("ingest", settings, resources, max_body_bytes=settings.max_document_bytes + 2**16)
+    held: Resources = app.state.resources
+    install_admission(app)
+    add_document_routes(app, settings, held)
+    add_dead_letter_routes(app, held)
+    return app
+
+
+async def _read_inline(request: Request, caller: Caller, trace_id: str | None) -> Submission:
+    try:
+        return InlineDocument.model_validate_json(await request.body()).submission(caller.key_id, trace_id)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors(include_url=False, include_context=False)) from exc
+
+
+async def _accept_one(held: Resources, caller: Caller, submission: Submission) -> Response:
+    if not caller.may_see(submission.bibliography.collection):
+        raise collection_refused(submission.bibliography.collection)
+    [receipt] = await accept(held, [submission])
+    status_url = f"/documents/{receipt.document_id}"
+    body = {
+        "id": str(receipt.document_id),
+        "source_id": str(receipt.source_id),
+        "status_url": status_url,
+        "duplicate": receipt.duplicate,
+    }
+    return ORJSONResponse(body, 200 if receipt.duplicate else 202, headers={"Location": status_url})
+
+
+def add_document_routes(app: FastAPI, settings: IngestSettings, held: Resources) -> None:
+    """Add the routes below /documents."""
+
+    @app.post(
+        "/documents", status_code=202, responses=ACCEPT_RESPONSES, openapi_extra=DOCUMENT_BODY, tags=["documents"]
+    )
+    async def post_document(request: Request, caller: Ingester) -> Response:
+        """Take in one document (a file or JSON) or many (NDJSON); what is answered 202 is stored, to be indexed."""
+        trace_id = request.scope["state"].get("trace_id")
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            return await _accept_one(held, caller, await read_file(request, caller.key_id, trace_id))
+        if kind == "application/json":
+            return await _accept_one(held, caller, await _read_inline(request, caller, trace_id))
+        if kind == "application/x-ndjson":
+            body = await request.body()
+            good, bad = read_lines(body, caller, caller.key_id, trace_id, settings.max_ndjson_lines)
+            if not good and not bad:
+                raise Problem(422, "empty-body", "The request has no lines", "", "Send one JSON document a line.")
+            return ORJSONResponse({"items": await accept_lines(held, settings, good, bad)}, 202)
+        detail = f"Content-Type {kind or 'is missing'}."
+        action = "Send multipart/form-data (a file), application/json or application/x-ndjson."
+        raise Problem(415, "unsupported-content-type", "The request's content type is not supported", detail, action)
+
+    @app.get("/documents", tags=["documents"])
+    async def get_documents(
+        caller: Reader,
+        collection: str | None = None,
+        state: State | None = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> DocumentList:
+        """List documents, newest first."""
+        return await list_documents(held, caller, collection, state, limit, cursor)
+
+    @app.get("/documents/{document_id}", responses=NOT_FOUND, tags=["documents"])
+    async def get_document(caller: Reader, document_id: UUID) -> DocumentStatus:
+        """Tell where one document stands; on failure why, and what to do."""
+        return await find_document(held, caller, document_id)

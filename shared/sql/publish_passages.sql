@@ -1,0 +1,3 @@
+-- Let searches see the passages of a version.
+-- $1 uuid document
+UPDATE passages SET live = true WHERE document_id = $1;

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -69,6 +69,7 @@ class Submission:
     filename: str | None = None
     submitted_by: uuid.UUID | None = None
     trace_id: str | None = None
+    document_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @property
     def identity(self) -> str:
@@ -92,7 +93,7 @@ class Submission:
     @property
     def object_key(self) -> str:
         """Where the bytes lie in the object store."""
-        return f"documents/{self.source_id}/{self.fingerprint.hex()}"
+        return f"documents/{self.source_id}/{self.document_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,9 @@ async def register(
         if _same(known, item) and known:
             receipts.append(Accepted(known[2], item.source_id, duplicate=True))
             continue
-        document_id = uuid.uuid4()
-        latest[item.source_id] = (item.fingerprint, "queued", document_id)
-        fresh.append(_document_row(item, document_id))
-        receipts.append(Accepted(document_id, item.source_id, duplicate=False))
+        latest[item.source_id] = (item.fingerprint, "queued", item.document_id)
+        fresh.append(_document_row(item))
+        receipts.append(Accepted(item.document_id, item.source_id, duplicate=False))
     if fresh:
         await connection.execute(load_sql(__file__, "add_documents"), fresh)
         if announce:
@@ -190,9 +190,9 @@ def _source_row(item: Submission, collection_id: int) -> dict[str, Any]:
     }
 
 
-def _document_row(item: Submission, document_id: uuid.UUID) -> dict[str, Any]:
+def _document_row(item: Submission) -> dict[str, Any]:
     return {
-        "id": str(document_id),
+        "id": str(item.document_id),
         "source_id": str(item.source_id),
         "fingerprint": item.fingerprint.hex(),
         "object_key": item.object_key,

@@ -15,6 +15,12 @@ async def adopt_document(connection: "asyncpg.Connection[Any]", document_id: uui
     await connection.execute(load_sql(__file__, "adopt_document"), document_id)
 
 
+async def retire_document(connection: "asyncpg.Connection[Any]", collection_id: int, document_id: uuid.UUID) -> str:
+    """Remove a version's passages and mark it superseded; return its object key, to be deleted after the commit."""
+    await remove_document(connection, collection_id, document_id)
+    return str(await connection.fetchval(load_sql(__file__, "retire_document"), document_id))
+
+
 async def replace_document(
     connection: "asyncpg.Connection[Any]", collection_id: int, old: uuid.UUID, new: uuid.UUID
 ) -> str:
@@ -22,10 +28,7 @@ async def replace_document(
 
     Returns the object key of the old version, to be deleted after the commit.
     """
-    await remove_document(connection, collection_id, old)
-    key = await connection.fetchval(load_sql(__file__, "retire_document"), old)
-    await connection.execute(load_sql(__file__, "publish_passages"), new)
-    await connection.execute(load_sql(__file__, "publish_embeddings"), new)
+    key = await retire_document(connection, collection_id, old)
     await adopt_document(connection, new)
     await index_passages(connection, collection_id, new)
-    return str(key)
+    return key

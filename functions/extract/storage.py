@@ -43,19 +43,16 @@ async def store_passages(
     row = await connection.fetchrow(load_sql(__file__, "lock_document"), job.id)
     if row is None or row["state"] not in {"queued", "extracting"}:
         return
-    live = row["current_document"] is None
     rows = [{"ordinal": ordinal, **asdict(passage)} for ordinal, passage in enumerate(passages)]
-    await connection.execute(
-        load_sql(__file__, "add_passages"), job.id, job.source_id, job.collection_id, live, rows
-    )
+    await connection.execute(load_sql(__file__, "add_passages"), job.id, job.source_id, job.collection_id, rows)
     bibliography = complete(job.bibliography, extracted)
     await connection.execute(
         load_sql(__file__, "finish_extraction"), job.id, bibliography, extracted.pages, len(passages)
     )
-    if live:
+    await enqueue(connection, announcements(job, len(passages), passages_per_event, traceparent))
+    if row["current_document"] is None:
         await adopt_document(connection, job.id)
-    await enqueue(connection, list(announcements(job, len(passages), passages_per_event, traceparent)))
-    if live:  # last: it locks the collection, which other documents wait for
+        # Last: it locks the collection, which other documents wait for.
         await index_passages(connection, job.collection_id, job.id)
 
 

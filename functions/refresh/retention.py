@@ -1,0 +1,29 @@
+"""Sweeping rows that only bookkeeping needed, in batches."""
+
+from datetime import timedelta
+
+from functions.refresh.settings import RefreshSettings
+from shared.database import load_sql
+from shared.resources import Resources
+
+
+async def sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:
+    """Delete what is older than its retention; return the number of rows by query."""
+    ages_hours = {
+        "sweep_processed_events": settings.processed_events_hours,
+        "sweep_outbox": settings.outbox_hours,
+        "sweep_usage_windows": settings.usage_windows_hours,
+        "sweep_dead_letters": settings.dead_letters_hours,
+        "sweep_superseded": settings.superseded_hours,
+    }
+    return {name: await _sweep(held, name, timedelta(hours=age), settings) for name, age in ages_hours.items()}
+
+
+async def _sweep(held: Resources, name: str, age: timedelta, settings: RefreshSettings) -> int:
+    pool = await held.pool()
+    total, batch = 0, settings.sweep_batch
+    while True:
+        deleted = int((await pool.execute(load_sql(__file__, name), age, batch)).split()[-1])
+        total += deleted
+        if deleted < batch:
+            return total

@@ -1,0 +1,3 @@
+-- $1 text name
+-- columns: id integer
+SELECT id FROM collections WHERE name = $1;

@@ -1,0 +1,1 @@
+"""One module per command or group of commands; each loads what it needs when it runs."""

@@ -10,6 +10,9 @@ import asyncpg
 
 from shared.problems import DependencyUnavailable
 
+Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
+"""What a query runs on: a connection of one's own, or one lent by the pool."""
+
 UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,

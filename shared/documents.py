@@ -16,7 +16,7 @@ from shared.database import load_sql
 from shared.resources import Resources
 
 if TYPE_CHECKING:
-    import asyncpg
+    from shared.database import Connection
 
 # Fixed for ever: the ids of all sources derive from it.
 NAMESPACE = uuid.UUID("6f2d1c1e-53c5-5f0e-9f0c-7d0d9a3f2b10")
@@ -126,7 +126,7 @@ async def accept(resources: Resources, submissions: list[Submission], *, announc
         return await register(connection, submissions, announce=announce)
 
 
-async def collection_ids(connection: "asyncpg.Connection[Any]", names: set[str]) -> dict[str, int]:
+async def collection_ids(connection: "Connection", names: set[str]) -> dict[str, int]:
     """Return the ids of the collections by name, making those that are missing."""
 
     async def known() -> dict[str, int]:
@@ -140,9 +140,7 @@ async def collection_ids(connection: "asyncpg.Connection[Any]", names: set[str])
     return found
 
 
-async def register(
-    connection: "asyncpg.Connection[Any]", submissions: list[Submission], *, announce: bool
-) -> list[Accepted]:
+async def register(connection: "Connection", submissions: list[Submission], *, announce: bool) -> list[Accepted]:
     """Write the rows of `submissions`, whose bytes are in the object store, in the caller's transaction."""
     collections = await collection_ids(connection, {item.bibliography.collection for item in submissions})
     first = {item.source_id: item for item in reversed(submissions)}
@@ -207,12 +205,12 @@ def _document_row(item: Submission) -> dict[str, Any]:
 
 def _submitted(row: dict[str, Any]) -> CloudEvent:
     trace = f"00-{row['trace_id']}-{uuid.uuid4().hex[:16]}-01" if row["trace_id"] else None
-    data = {"document_id": row["id"], "source_id": row["source_id"]}
-    return CloudEvent.create(
-        DOCUMENT_SUBMITTED,
-        "/research-kb/ingest",
-        data,
-        key=row["source_id"],
-        subject=row["source_id"],
+    key = row["source_id"]
+    return CloudEvent.new(
+        type=DOCUMENT_SUBMITTED,
+        source="/research-kb/ingest",
+        data={"document_id": row["id"], "source_id": key},
+        partitionkey=key,
+        subject=key,
         traceparent=trace,
     )

@@ -56,6 +56,17 @@ class Objects:
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
+    async def delete(self, key: str) -> None:
+        """Delete the object under `key`, if there is one."""
+        import obstore
+
+        try:
+            await obstore.delete_async(self._open(), key)
+        except FileNotFoundError:
+            return
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
     async def delete_prefix(self, prefix: str) -> int:
         """Delete every object whose key begins with the folder `prefix`; return how many."""
         import obstore

@@ -1,6 +1,7 @@
 """What a function holds open: the database pool, the inference client, the object store; each made by its first use."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from shared.objects import Objects
@@ -21,6 +22,11 @@ class Resources:
         self._pool: asyncpg.Pool[Any] | None = None
         self._inference: Inference | None = None
         self._opening = asyncio.Lock()
+        self._callbacks: list[Callable[[], Awaitable[None]]] = []
+
+    def on_close(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Run `callback` when the connections are closed."""
+        self._callbacks.append(callback)
 
     async def pool(self) -> "asyncpg.Pool[Any]":
         """Return the pool; a Problem 503 when Postgres does not answer."""
@@ -46,6 +52,8 @@ class Resources:
 
     async def close(self) -> None:
         """Close what was opened; running queries get five seconds."""
+        for callback in self._callbacks:
+            await callback()
         if self._inference is not None:
             await self._inference.close()
         if self._pool is not None:

@@ -6,25 +6,26 @@ from typing import TYPE_CHECKING, Any
 from events.cloudevents import CloudEvent
 from events.outbox import enqueue
 from events.processed import claim
+from events.receiver import Outcome
 from events.topics import SOURCE_INDEXED
 from shared.database import load_sql
 from shared.logs import get_log
-from shared.models import active_model
 from shared.resources import Resources
+from shared.serving import serving_model
 from shared.versions import replace_document, retire_document
 
 if TYPE_CHECKING:
-    import asyncpg
+    from shared.database import Connection
 
 log = get_log("embed")
 
 
-async def handle_extracted(event: CloudEvent, held: Resources) -> None:
+async def handle_extracted(event: CloudEvent, held: Resources) -> Outcome:
     """Embed the passages that the event names; those that have vectors, or are gone, are left alone."""
     data: dict[str, Any] = event.data or {}
     document_id = uuid.UUID(data["document_id"])
     pool = await held.pool()
-    model = await active_model(pool, held.settings.embedder_model)
+    model = await serving_model(held)
     rows = await pool.fetch(
         load_sql(__file__, "passages_without_vectors"),
         document_id,
@@ -36,15 +37,17 @@ async def handle_extracted(event: CloudEvent, held: Resources) -> None:
     old_object = None
     timeout_s = held.settings.database_acquire_timeout_s
     async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():
-        if await claim(connection, "embed", event):
-            passages = [row["id"] for row in rows]
-            old_object = await store_vectors(connection, document_id, model.id, passages, vectors, event.traceparent)
+        if not await claim(connection, "embed", event):
+            return "duplicate"
+        passages = [row["id"] for row in rows]
+        old_object = await store_vectors(connection, document_id, model.id, passages, vectors, event.traceparent)
     if old_object:
-        await held.objects.delete_prefix(old_object)
+        await held.objects.delete(old_object)
+    return "done"
 
 
 async def store_vectors(
-    connection: "asyncpg.Connection[Any]",
+    connection: "Connection",
     document_id: uuid.UUID,
     model_id: int,
     passages: list[int],
@@ -65,9 +68,7 @@ async def store_vectors(
     return await finish(connection, document_id, row, traceparent)
 
 
-async def finish(
-    connection: "asyncpg.Connection[Any]", document_id: uuid.UUID, row: Any, traceparent: str | None
-) -> str | None:
+async def finish(connection: "Connection", document_id: uuid.UUID, row: Any, traceparent: str | None) -> str | None:
     """Mark a document indexed, after switching from the version before it, and announce it."""
     if row["outdated"]:  # a newer version was quicker: this one must not come back
         return await retire_document(connection, row["collection_id"], document_id)

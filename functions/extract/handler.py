@@ -7,14 +7,15 @@ from typing import Any
 
 from events.cloudevents import CloudEvent
 from events.processed import claim
+from events.receiver import Outcome
 from functions.extract.document import Extracted
-from functions.extract.failures import ExtractionFailed
+from functions.extract.failures import ExtractionFailed, failure
 from functions.extract.intake import take_in
 from functions.extract.limits import Limits
 from functions.extract.passages import Passage, split
 from functions.extract.settings import ExtractSettings
 from functions.extract.storage import store_failure, store_passages
-from functions.extract.tokens import load_tokenizer
+from functions.extract.tokens import load
 from shared.database import load_sql
 from shared.logs import get_log
 from shared.resources import Resources
@@ -41,25 +42,27 @@ class Job:
     outdated: bool
 
 
-async def handle_submitted(event: CloudEvent, held: Resources, settings: ExtractSettings) -> None:
+async def handle_submitted(event: CloudEvent, held: Resources, settings: ExtractSettings) -> Outcome:
     """Extract the document that the event names or brings; done already, outdated or deleted: nothing happens."""
     job = await find_job(held, await take_in(event, held))
     if job is None or job.state not in {"queued", "extracting"}:
-        return
+        return "duplicate"
     pool = await held.pool()
     if job.outdated:
         await pool.execute(load_sql(__file__, "set_state"), job.id, "superseded", None)
-        return
+        return "done"
     try:
         extracted = await parse(job, await held.objects.get(job.object_key), held, settings)
         passages = await asyncio.to_thread(cut, extracted, job, settings)
     except ExtractionFailed as exc:
         await store_failure(pool, job.id, exc)
         log.warning("document_failed", document_id=str(job.id), slug=exc.slug)
-        return
+        return "done"
     async with pool.acquire(timeout=settings.database_acquire_timeout_s) as connection, connection.transaction():
-        if await claim(connection, "extract", event):
-            await store_passages(connection, job, extracted, passages, settings.passages_per_event, event.traceparent)
+        if not await claim(connection, "extract", event):
+            return "duplicate"
+        await store_passages(connection, job, extracted, passages, settings.passages_per_event, event.traceparent)
+    return "done"
 
 
 async def find_job(held: Resources, document_id: uuid.UUID) -> Job | None:
@@ -79,18 +82,14 @@ async def parse(job: Job, body: bytes, held: Resources, settings: ExtractSetting
 
     pool = await held.pool()
     await pool.execute(load_sql(__file__, "set_state"), job.id, "extracting", None)
-    limits = Limits(
-        memory_bytes=settings.parse_memory_bytes, wall_s=settings.parse_timeout_s, pages=settings.max_pages
-    )
+    limits = Limits(memory_bytes=settings.parse_memory_bytes, wall_s=settings.parse_timeout_s, pages=settings.max_pages)
     return await sandbox.extract(body, job.media_type, job.filename, limits)
 
 
 def cut(extracted: Extracted, job: Job, settings: ExtractSettings) -> list[Passage]:
     """Split a parsed document into passages that fit the embedder; raises ExtractionFailed when there are none."""
     title = job.bibliography.get("title") or extracted.title or job.filename or ""
-    passages = split(extracted, title, load_tokenizer(settings.tokenizer()))
+    passages = split(extracted, title, load(settings.tokenizer()))
     if not passages:
-        from functions.extract.failures import failure
-
         raise failure("empty-document", "No text was found in it.")
     return passages

@@ -34,7 +34,9 @@ async def _submission(event: CloudEvent, data: dict[str, Any], held: Resources) 
         bibliography = Bibliography.model_validate(said)
     except ValidationError as exc:
         errors = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors()[:5])
-        raise Problem(422, "invalid-event-data", "The event's data are not valid", errors, "Correct and resend.") from exc
+        raise Problem(
+            422, "invalid-event-data", "The event's data are not valid", errors, "Correct and resend."
+        ) from exc
     trace_id = event.traceparent.split("-")[1] if event.traceparent else None
     if uri := data.get("uri"):
         key = held.objects.key_of(uri)

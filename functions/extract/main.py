@@ -3,8 +3,9 @@
 from fastapi import FastAPI
 
 from events.cloudevents import CloudEvent
-from events.receiver import create_event_app
+from events.receiver import Outcome, create_event_app
 from events.topics import DOCUMENT_SUBMITTED
+from functions.extract import sandbox
 from functions.extract.handler import handle_submitted
 from functions.extract.settings import ExtractSettings
 from shared.resources import Resources
@@ -14,7 +15,10 @@ def create_app(settings: ExtractSettings | None = None, resources: Resources | N
     """Return the app; settings come from the environment unless given."""
     found = settings or ExtractSettings()
 
-    async def submitted(event: CloudEvent, held: Resources) -> None:
-        await handle_submitted(event, held, found)
+    async def submitted(event: CloudEvent, held: Resources) -> Outcome:
+        return await handle_submitted(event, held, found)
 
-    return create_event_app("extract", {DOCUMENT_SUBMITTED: submitted}, found, resources)
+    app = create_event_app("extract", {DOCUMENT_SUBMITTED: submitted}, found, resources)
+    held: Resources = app.state.resources
+    held.on_close(sandbox.close)
+    return app

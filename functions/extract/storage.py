@@ -16,9 +16,8 @@ from shared.problems import Problem
 from shared.versions import adopt_document
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from functions.extract.handler import Job
+    from shared.database import Connection
 
 
 async def store_failure(pool: Any, document_id: uuid.UUID, exc: ExtractionFailed) -> None:
@@ -28,7 +27,7 @@ async def store_failure(pool: Any, document_id: uuid.UUID, exc: ExtractionFailed
 
 
 async def store_passages(
-    connection: "asyncpg.Connection[Any]",
+    connection: "Connection",
     job: "Job",
     extracted: Extracted,
     passages: list[Passage],
@@ -66,16 +65,16 @@ def announcements(job: "Job", total: int, size: int, traceparent: str | None) ->
     """Return one passages.extracted event for each `size` passages, in order."""
     key = str(job.source_id)
     return [
-        CloudEvent.create(
-            PASSAGES_EXTRACTED,
-            "/research-kb/extract",
-            {
+        CloudEvent.new(
+            type=PASSAGES_EXTRACTED,
+            source="/research-kb/extract",
+            data={
                 "document_id": str(job.id),
                 "source_id": key,
                 "first_ordinal": first,
                 "last_ordinal": min(first + size, total) - 1,
             },
-            key=key,
+            partitionkey=key,
             subject=key,
             traceparent=traceparent,
         )

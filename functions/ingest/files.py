@@ -56,13 +56,15 @@ async def read_file(request: Request, submitted_by: UUID, trace_id: str | None) 
         raise Problem(
             400, "malformed-form", "The multipart body is malformed", str(exc.message), "Send it anew."
         ) from exc
-    async with form:
+    try:
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             action = "curl -F file=@paper.pdf ..."
             raise Problem(422, "missing-file", "The form has no file", "The field file is missing.", action)
         said = _bibliography(form)
         body = await upload.read()
+    finally:
+        await form.close()
     if not body:
         raise empty_document()
     name = PurePath((upload.filename or "").replace("\\", "/")).name.replace("\x00", "")[:300] or None

@@ -19,7 +19,7 @@ class InlineDocument(Bibliography):
 
     @field_validator("abstract", "text")
     @classmethod
-    def _no_nul(cls, value: str | None) -> str | None:
+    def _text_without_nul(cls, value: str | None) -> str | None:
         if value and "\x00" in value:
             raise ValueError("holds a NUL character; remove it")
         return value

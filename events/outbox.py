@@ -29,11 +29,18 @@ async def enqueue(
     ValueError
         When an event has no partition key, or a type that belongs to no topic.
     """
-    if not events:
+    await put(connection, [(topic_of(event), _key_of(event), event) for event in events])
+
+
+async def put(
+    connection: "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]",
+    addressed: Sequence[tuple[str, str, CloudEvent]],
+) -> None:
+    """Put (topic, key, event) into the outbox, in order: for replays, which go where the event came from."""
+    if not addressed:
         return
-    topics = [topic_of(event) for event in events]
-    keys = [_key_of(event) for event in events]
-    documents = [json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) for event in events]
+    documents = [json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) for _, _, event in addressed]
+    topics, keys = [topic for topic, _, _ in addressed], [key for _, key, _ in addressed]
     await connection.execute(load_sql(__file__, "enqueue"), topics, keys, documents)
 
 

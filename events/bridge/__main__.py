@@ -1,0 +1,83 @@
+"""python -m events.bridge: relay and every subscription in one process, until SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+import uvloop
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from events.bridge.delivery import Delivery
+from events.bridge.graveyard import Graveyard
+from events.bridge.kafka import RETRY_S, ensure_topics, open_producer
+from events.bridge.relay import Relay
+from events.bridge.server import serve_metrics
+from events.bridge.settings import BridgeSettings
+from events.bridge.sink import Sink
+from events.bridge.subscriptions import SUBSCRIPTIONS
+from shared.logs import configure_logs, get_log
+
+log = get_log("bridge")
+
+
+async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
+    """Bridge until `stop` is set; then let requests in flight finish, commit and return."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serve_metrics(settings.bridge_listen, settings.bridge_port))
+        startup = asyncio.create_task(_prepare(settings))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({startup, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not startup.done():
+            startup.cancel()
+            return
+        stopped.cancel()
+        producer = startup.result()
+        stack.push_async_callback(producer.stop)
+        graveyard = Graveyard(producer)
+        log.info("bridge_started", subscriptions=[item.name for item in SUBSCRIPTIONS])
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Relay(settings, stop).run())
+            for item in SUBSCRIPTIONS:
+                url = settings.internal_url.rstrip("/") + item.path
+                sink = Sink(url, settings.bridge_delivery_timeout_s, settings.bridge_concurrency)
+                await stack.enter_async_context(sink)
+                tasks.create_task(Delivery(item, settings, sink, graveyard, stop).run())
+    log.info("bridge_stopped")
+
+
+async def _prepare(settings: BridgeSettings):  # type: ignore[no-untyped-def]  # aiokafka ships no types
+    if settings.bridge_create_topics:
+        await ensure_topics(settings)
+    while True:
+        try:
+            return await open_producer(settings)
+        except (KafkaError, OSError) as exc:
+            log.warning("kafka_unavailable", error=repr(exc))
+            await asyncio.sleep(RETRY_S)
+
+
+async def _main(settings: BridgeSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_bridge(settings, stop)
+
+
+def main() -> int:
+    """Run the bridge from the environment; return the exit status."""
+    try:
+        settings = BridgeSettings()
+    except ValidationError as exc:
+        missing = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in exc.errors())
+        print(f"The bridge cannot start. {missing}", file=sys.stderr)
+        return 2
+    configure_logs(settings.log_level)
+    uvloop.run(_main(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

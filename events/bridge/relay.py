@@ -1,0 +1,208 @@
+"""Outbox to Kafka: what a transaction put into the outbox reaches its topic after the commit, at least once.
+
+One relay is active per database: it holds a session advisory lock, others stand by and take over when its session
+ends. Rows shared out with SKIP LOCKED would let two relays publish one key's events at once, in either order; a single
+relay that reads in id order and has every batch acknowledged before the next cannot, and one is fast enough (some
+thousand events a second). A relay that lost its session while a batch was under way may publish events that its
+successor publishes too: the same ids, which handlers drop.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from events.bridge.kafka import open_producer
+from events.bridge.metrics import RELAY_ACTIVE, RELAYED
+from events.bridge.settings import BridgeSettings
+from events.cloudevents import CloudEvent, MalformedEvent
+from events.dead_letters import store
+from events.malformed import wrap_malformed
+from events.outbox import CHANNEL
+from events.topics import ERASED_TYPES, MAX_EVENT_BYTES
+from shared.database import load_sql
+from shared.logs import get_log
+
+LOCK = 0x726B625F72656C79
+"""The advisory lock: the bytes of "rkb_rely", unlikely to be anyone else's."""
+RETRY_S = 1.0
+"""Between attempts to reach Postgres or Kafka, and to become the active relay."""
+CONNECT_TIMEOUT_S = 5.0
+
+log = get_log("relay")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An outbox row ready to be published; `event` is None where the row holds no event that Kafka could take."""
+
+    id: int
+    topic: str
+    partition_key: str
+    text: str
+    event: CloudEvent | None
+    error: str = ""
+
+    @classmethod
+    def read(cls, record: Any) -> "Row":
+        """Read a row of unpublished.sql."""
+        text: str = record["event"]
+        event, error = None, ""
+        try:
+            event = CloudEvent.from_json(json.loads(text))
+        except MalformedEvent as exc:
+            error = str(exc)
+        if len(text.encode()) > MAX_EVENT_BYTES:
+            event, error = None, f"{len(text.encode())} bytes; an event has at most {MAX_EVENT_BYTES}"
+        return cls(record["id"], record["topic"], record["partition_key"], text, event, error)
+
+
+class Relay:
+    """Publishes the outbox until `stop` is set, through every failure of Postgres and Kafka."""
+
+    def __init__(self, settings: BridgeSettings, stop: asyncio.Event) -> None:
+        self._settings, self._stop = settings, stop
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Relay until stopped."""
+        while not self._stop.is_set():
+            try:
+                await self._serve_session()
+            except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+                log.warning("relay_interrupted", error=repr(exc)[:500])
+                await _wait(self._stop, RETRY_S)
+            finally:
+                RELAY_ACTIVE.set(0)
+
+    async def _serve_session(self) -> None:
+        connection = await asyncpg.connect(self._settings.database_url, timeout=CONNECT_TIMEOUT_S, command_timeout=60)
+        try:
+            await self._subscribe(connection)
+            if not await self._become_active(connection):
+                return
+            producer = await open_producer(self._settings)
+            try:
+                await self._relay_rounds(connection, producer)
+            finally:
+                await producer.stop()
+        finally:
+            await _close(connection)
+
+    async def _subscribe(self, connection: Any) -> None:
+        def wake(*_: Any) -> None:
+            self._wake.set()
+
+        await connection.add_listener(CHANNEL, wake)
+        connection.add_termination_listener(wake)
+
+    async def _become_active(self, connection: Any) -> bool:
+        """Wait for the lock; False when stopped first."""
+        while not await connection.fetchval(load_sql(__file__, "lock_relay"), LOCK):
+            if await _wait(self._stop, RETRY_S):
+                return False
+        RELAY_ACTIVE.set(1)
+        log.info("relay_started")
+        return True
+
+    async def _relay_rounds(self, connection: Any, producer: AIOKafkaProducer) -> None:
+        batch = self._settings.bridge_relay_batch
+        while not self._stop.is_set():
+            self._wake.clear()
+            published = await relay_batch(connection, producer, batch)
+            if published < batch:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait for a notification, a stop or the poll; then let the events of concurrent transactions gather."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._wake, self._stop)]
+        try:
+            await asyncio.wait(waits, timeout=self._settings.bridge_relay_poll_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._wake.is_set():
+            await asyncio.sleep(self._settings.bridge_relay_linger_s)
+
+
+async def relay_batch(connection: Any, producer: AIOKafkaProducer, limit: int) -> int:
+    """Publish up to `limit` of the oldest events and mark those that Kafka acknowledged; return how many rows it saw.
+
+    Raises the first failure after marking what succeeded. Of a key with a failure nothing behind it is marked, so that
+    the next round publishes the key's events in their order.
+    """
+    rows = [Row.read(record) for record in await connection.fetch(load_sql(__file__, "unpublished"), limit)]
+    if not rows:
+        return 0
+    good = [row for row in rows if row.event is not None]
+    acknowledged, failure = await _publish(producer, good)
+    async with connection.transaction():
+        await _bury(connection, [row for row in rows if row.event is None])
+        await _mark(connection, acknowledged)
+    RELAYED.inc(len(acknowledged))
+    if failure is not None:
+        raise failure
+    return len(rows)
+
+
+async def _publish(producer: AIOKafkaProducer, rows: Sequence[Row]) -> tuple[list[Row], BaseException | None]:
+    sent: list[tuple[Row, asyncio.Future[Any]]] = []
+    failure: BaseException | None = None
+    try:
+        for row in rows:
+            assert row.event is not None  # noqa: S101 -- the caller has sorted the others out
+            headers, value, _ = row.event.to_kafka()
+            key = row.partition_key.encode()
+            sent.append((row, await producer.send(row.topic, value, key=key, headers=headers)))
+    except KafkaError as exc:
+        failure = exc
+    outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+    broken: set[str] = set()
+    acknowledged = []
+    for (row, _), outcome in zip(sent, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            failure = failure or outcome
+            broken.add(row.partition_key)
+        elif row.partition_key not in broken:
+            acknowledged.append(row)
+    return acknowledged, failure
+
+
+async def _mark(connection: Any, rows: Sequence[Row]) -> None:
+    erased = [row.id for row in rows if row.event is not None and row.event.type in ERASED_TYPES]
+    kept = [row.id for row in rows if row.event is not None and row.event.type not in ERASED_TYPES]
+    if kept:
+        await connection.execute(load_sql(__file__, "mark_published"), kept)
+    if erased:
+        await connection.execute(load_sql(__file__, "erase_published"), erased)
+
+
+async def _bury(connection: Any, rows: Sequence[Row]) -> None:
+    """Turn rows that can never be published into dead letters, so that they hold up nothing."""
+    for row in rows:
+        log.error("outbox_row_unpublishable", outbox_id=row.id, topic=row.topic, error=row.error)
+        event = wrap_malformed([], row.text.encode(), row.error, row.partition_key)
+        await store(connection, event, row.topic, f"not publishable: {row.error}", 0)
+    if rows:
+        await connection.execute(load_sql(__file__, "mark_published"), [row.id for row in rows])
+
+
+async def _wait(stop: asyncio.Event, timeout_s: float) -> bool:
+    """Wait for `stop`, at most `timeout_s`; return whether it is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), timeout_s)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _close(connection: Any) -> None:
+    try:
+        await connection.close(timeout=2)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()

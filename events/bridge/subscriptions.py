@@ -1,0 +1,27 @@
+"""Which topic goes to which address, in which consumer group."""
+
+from dataclasses import dataclass
+
+from events.topics import DEAD_LETTERS_TOPIC, DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One consumer: `name` labels metrics and ends the consumer group's name, `path` is below INTERNAL_URL."""
+
+    name: str
+    topic: str
+    path: str
+
+    @property
+    def is_last_resort(self) -> bool:
+        """Dead letters have no further dead letters: they are delivered however long it takes."""
+        return self.topic == DEAD_LETTERS_TOPIC
+
+
+SUBSCRIPTIONS = (
+    Subscription("extract", DOCUMENTS_TOPIC, "/extract"),
+    Subscription("embed", PASSAGES_TOPIC, "/embed"),
+    Subscription("refresh", SOURCES_TOPIC, "/refresh"),
+    Subscription("dead-letters", DEAD_LETTERS_TOPIC, "/refresh/dead-letters"),
+)

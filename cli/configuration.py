@@ -27,11 +27,8 @@ def is_loopback(url: str) -> bool:
 
 
 def home() -> Path:
-    """Return the embedded stack's folder: RESEARCH_KB_HOME, else `.local` here, else `.local` in the checkout."""
-    if configured := os.environ.get("RESEARCH_KB_HOME"):
-        return Path(configured)
-    here = Path(".local")
-    return here if here.is_dir() else CHECKOUT / ".local"
+    """Return the embedded stack's folder: RESEARCH_KB_HOME, else `.local` in the checkout."""
+    return Path(os.environ.get("RESEARCH_KB_HOME") or CHECKOUT / ".local").expanduser()
 
 
 def api_key(url: str) -> str | None:

@@ -16,13 +16,15 @@ LetterId = Annotated[str, typer.Argument(help="The dead letter's id, as `dead-le
 
 @dead_letters.command("list")
 def list_letters(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50, as_json: AsJson = False
+    replayed: Annotated[bool, typer.Option("--replayed", help="Show those replayed already, too.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    as_json: AsJson = False,
 ) -> None:
     """List dead letters, newest first."""
     from cli.server import Server
 
     with Server() as server:
-        items = list(server.each("/dead-letters", at_most=limit))
+        items = list(server.each("/dead-letters", at_most=limit, replayed=replayed))
     if as_json:
         print_json(items)
         return

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import UsageError
 from cli.output import AsJson, note, print_fields, print_json, print_table, short_time
 
 app = typer.Typer(no_args_is_help=True, help="API keys and what they use.")
@@ -24,15 +23,15 @@ def create_key(
     """Make a key. It is shown once; the server keeps only a hash. Scopes default to search and read."""
     from cli.server import Server
 
-    if (per_hour is None) != (concurrent is None):
-        raise UsageError("--per-hour and --concurrent belong together")
+    limits = {"per_hour": per_hour, "concurrent": concurrent}
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
     body = {
         "name": name,
         "tier": tier,
         "scopes": scope or ["search", "read"],
         "collections": collection,
         "expires_at": expires_at,
-        "limits": None if per_hour is None else {"per_hour": per_hour, "concurrent": concurrent},
+        "limits": limits or None,
     }
     with Server() as server:
         answer = server.post("/keys", {k: v for k, v in body.items() if v is not None}, repeatable=False)
@@ -73,15 +72,19 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id.")], as_
 
 
 @app.command("usage")
-def show_usage(as_json: AsJson = False) -> None:
-    """Show what keys have used: all of them to an admin, else the own."""
+def show_usage(
+    key_id: Annotated[str | None, typer.Argument(help="Another key, for admins (default: your own).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a key may use and has used."""
     from cli.server import Server
 
     with Server() as server:
-        answer = server.get("/usage")
+        usage = server.get("/usage", key_id=key_id)
     if as_json:
-        print_json(answer)
+        print_json(usage)
         return
-    items = answer.get("items", [answer])
-    columns = sorted({name for item in items for name in item}, key=list(items[0]).index) if items else []
-    print_table(columns, [[item.get(column) for column in columns] for item in items])
+    ended = usage.pop("ended_windows", [])
+    print_fields(usage)
+    if ended:
+        print_table(["hour since", "requests>"], [[short_time(hour["started_at"]), hour["requests"]] for hour in ended])

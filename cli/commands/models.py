@@ -1,42 +1,85 @@
 """`research-kb models`: the models on this machine; fetching and building more."""
 
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import CommandFailed
-from cli.output import AsJson, print_json, print_table
+from cli.errors import CommandFailed, UsageError
+from cli.output import AsJson, note, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Embedders and rerankers on this machine.")
+if TYPE_CHECKING:
+    from triton_models.card import Card, Kind
+
+app = typer.Typer(no_args_is_help=True, help="Embedders and cross-encoders on this machine.")
+
+KindName = Annotated[str | None, typer.Option("--kind", help="embedder or cross-encoder (default: found out).")]
+_COLUMNS = ["name", "kind", "dimension>", "max_tokens>", "source"]
 
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the models below RESEARCH_KB_HOME, which the embedded stack can serve."""
     from cli.configuration import home
+    from triton_models.card import list_cards
 
-    models = installed_models(home() / "models")
+    _show(list_cards(home() / "models"), as_json)
+
+
+@app.command("build")
+def build_model(
+    folder: Annotated[
+        Path, typer.Argument(help="Holds tokenizer.json and model.safetensors or an ONNX export.", exists=True)
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it (default: the folder's name).")] = None,
+    kind: KindName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model out of a folder with BERT-family weights; torch is not needed."""
+    from cli.configuration import home
+
+    chosen = _kind(kind)
+    with _told():
+        from triton_models.build import build
+
+        card = build(folder, home(), name or folder.resolve().name, chosen)
+    _show([card], as_json)
+    note(_how_to_serve(card))
+
+
+def _kind(name: str | None) -> "Kind | None":
+    if name is None:
+        return None
+    if name == "embedder":
+        return "embedder"
+    if name == "cross-encoder":
+        return "cross-encoder"
+    raise UsageError(f"--kind {name} is unknown", "Known: embedder, cross-encoder.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn a model that can't be used into a failed command; its message says what to do."""
+    from triton_models.architectures import UnsupportedModel
+
+    try:
+        yield
+    except UnsupportedModel as exc:
+        raise CommandFailed("This model can't be used", str(exc)) from exc
+
+
+def _how_to_serve(card: "Card") -> str:
+    if card.kind == "embedder":
+        return f"To serve it: EMBEDDER_MODEL={card.name} research-kb up."
+    return "The embedded stack serves it after `research-kb down` and `research-kb up`."
+
+
+def _show(cards: "list[Card]", as_json: bool) -> None:
+    described = [asdict(card) for card in cards]
     if as_json:
-        print_json(models)
-        return
-    columns = ["name", "kind", "dimension>", "max_tokens>", "size_mb>", "sha256"]
-    print_table(columns, [[model.get(column.rstrip(">")) for column in columns] for model in models])
-
-
-def installed_models(folder: Path) -> list[dict[str, Any]]:
-    """Return the descriptions of the models in `folder`, by name. Raises: CommandFailed for one that is broken."""
-    models = []
-    for description in sorted(folder.glob("**/model.json")):
-        try:
-            model = json.loads(description.read_text(encoding="utf-8"))
-        except ValueError as exc:
-            raise CommandFailed(
-                "A model's description is not JSON",
-                f"{description}: {exc}",
-                f"Remove {description.parent}, pull again.",
-            ) from exc
-        size_bytes = sum(path.stat().st_size for path in description.parent.iterdir() if path.is_file())
-        models.append(model | {"size_mb": round(size_bytes / 1e6, 1), "path": str(description.parent)})
-    return models
+        print_json(described)
+    else:
+        print_table(_COLUMNS, [[model[column.rstrip(">")] for column in _COLUMNS] for model in described])

@@ -4,28 +4,37 @@ import struct
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import asyncpg
+from typing import TYPE_CHECKING, Any
 
 from shared.problems import DependencyUnavailable
 
-Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
-"""What a query runs on: a connection of one's own, or one lent by the pool."""
+if TYPE_CHECKING:
+    import asyncpg
 
-UNAVAILABLE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ReadOnlySQLTransactionError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
-)
-"""What a database that is away, starting, stopping or failing over raises."""
+    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
+    """What a query runs on: a connection of one's own, or one lent by the pool."""
+
+UNAVAILABLE: tuple[type[BaseException], ...]
+"""What a database that is away, starting, stopping or failing over raises. Filled by its first use."""
+
+
+def __getattr__(name: str) -> Any:
+    """Compute UNAVAILABLE when it is first asked for: importing the driver takes a tenth of a cold start."""
+    if name != "UNAVAILABLE":
+        raise AttributeError(name)
+    import asyncpg
+
+    globals()[name] = (
+        asyncpg.PostgresConnectionError,
+        asyncpg.InterfaceError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.ReadOnlySQLTransactionError,
+        OSError,  # ConnectionError and TimeoutError are two of its kinds
+    )
+    return globals()[name]
 
 
 @cache
@@ -81,6 +90,8 @@ async def open_pool(dsn: str, size: int, command_timeout_s: float) -> "asyncpg.P
     DependencyUnavailable
         When Postgres does not answer.
     """
+    import asyncpg
+
     try:
         return await asyncpg.create_pool(
             dsn,
@@ -91,7 +102,7 @@ async def open_pool(dsn: str, size: int, command_timeout_s: float) -> "asyncpg.P
             init=prepare_connection,
             reset=_keep,
         )
-    except UNAVAILABLE as exc:
+    except __getattr__("UNAVAILABLE") as exc:
         raise DependencyUnavailable("Postgres", str(exc) or type(exc).__name__) from exc
 
 

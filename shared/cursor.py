@@ -22,7 +22,7 @@ _PARSERS: dict[type, Any] = {datetime: datetime.fromisoformat, uuid.UUID: uuid.U
 
 def encode_cursor(listing: str, *position: Any) -> str:
     """Return the cursor after an item of `listing` whose sort key is `position` (str, int, datetime, UUID)."""
-    data = orjson.dumps([listing, *position])
+    data = orjson.dumps([listing, *position], default=str)
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
@@ -36,7 +36,7 @@ def decode_cursor(listing: str, cursor: str | None, *types: type) -> tuple[Any, 
         if name != listing:
             raise ValueError(f"a cursor of {name}")
         return tuple(_read(kind, value) for kind, value in zip(types, values, strict=True))
-    except (ValueError, TypeError, binascii.Error) as exc:
+    except (ValueError, TypeError, AttributeError, binascii.Error) as exc:
         raise _foreign_cursor() from exc
 
 
@@ -53,6 +53,12 @@ def _read(kind: type, value: Any) -> Any:
     read = parse(value) if parse else value
     if type(read) is not kind:
         raise ValueError(f"{type(value).__name__} is no {kind.__name__}")
+    if isinstance(read, datetime) and read.tzinfo is None:
+        raise ValueError("a time without its zone")
+    if isinstance(read, int) and not -(2**63) <= read < 2**63:
+        raise ValueError("no bigint")
+    if isinstance(read, str) and "\x00" in read:
+        raise ValueError("Postgres has no text with NUL")
     return read
 
 

@@ -55,7 +55,9 @@ def problem_response(description: str, headers: dict[str, Any] | None = None) ->
     return {"description": description, "content": content} | ({"headers": headers} if headers else {})
 
 
-NOT_FOUND: dict[int | str, dict[str, Any]] = {404: problem_response("Unknown, or in a collection that the key may not see.")}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: problem_response("Unknown, or in a collection that the key may not see.")
+}
 ADMISSION_RESPONSES: dict[int | str, dict[str, Any]] = {
     401: problem_response("No valid API key.", _AUTHENTICATE),
     403: problem_response("The key lacks the scope.", RATE_LIMIT_HEADERS),

@@ -11,15 +11,11 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 
+from functions.ingest.inline import empty_document
 from shared.documents import Bibliography, Submission
 from shared.problems import Problem
 
 _FIELDS = set(Bibliography.model_fields)
-
-
-def empty_document() -> Problem:
-    """Return the problem of a document without bytes."""
-    return Problem(422, "empty-document", "The document is empty", "It has no bytes.", "Send the file's content.")
 
 
 def _metadata(text: str) -> Any:
@@ -66,7 +62,7 @@ async def read_file(request: Request, submitted_by: UUID, trace_id: str | None) 
     finally:
         await form.close()
     if not body:
-        raise empty_document()
+        raise empty_document("The file has no bytes.")
     name = PurePath((upload.filename or "").replace("\\", "/")).name.replace("\x00", "")[:300] or None
     media_type = (upload.content_type or "application/octet-stream").split(";")[0].strip().lower()[:200]
     return Submission(body, media_type, said, name, submitted_by, trace_id)

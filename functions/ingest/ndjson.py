@@ -20,10 +20,6 @@ def _line_problem(exc: ValidationError) -> dict[str, Any]:
     return Problem(422, "invalid-line", "The line is not a valid document", "; ".join(errors), action).body()
 
 
-def _hidden(collection: str) -> dict[str, Any]:
-    return collection_refused(collection).body()
-
-
 def collection_refused(collection: str) -> Problem:
     """Return the problem of a collection outside the key's limits."""
     detail = f"This key may not use the collection {collection!r}."
@@ -48,10 +44,13 @@ def read_lines(
         except ValidationError as exc:
             bad[number] = _line_problem(exc)
             continue
-        if caller.may_see(document.collection):
+        if not caller.may_see(document.collection):
+            bad[number] = collection_refused(document.collection).body()
+            continue
+        try:
             good[number] = document.submission(submitted_by, trace_id)
-        else:
-            bad[number] = _hidden(document.collection)
+        except Problem as exc:
+            bad[number] = exc.body()
     return good, bad
 
 

@@ -40,11 +40,18 @@ def tell(name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], data:
     """Print `rows` under `columns` and write `data` to bench/results/`name`.json."""
     texts = [[_text(value) for value in row] for row in rows]
     widths = [max(len(row[place]) for row in [list(columns), *texts]) for place in range(len(columns))]
-    print(f"\n{name}")
+    print(f"\n{name}{_caution(data)}")
     for row in [list(columns), *texts]:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def _caution(data: dict[str, Any]) -> str:
+    """Say when something else kept the machine busy: such figures compare within the run at best."""
+    known = data["machine"]
+    busy = known["load_before"] > known["cores"] / 2
+    return f" (the machine was busy before it began, load {known['load_before']}: indicative only)" if busy else ""
 
 
 def _text(value: Any) -> str:

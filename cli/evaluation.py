@@ -11,9 +11,13 @@ from statistics import fmean
 from typing import Any
 
 from cli.errors import CommandFailed, ServerProblem, UsageError
-from cli.evaluation_set import EvaluationSet
+from cli.evaluation_set import EvaluationSet, records
+from cli.files import Found
+from cli.ingest import Outcome, ingest
 from cli.metrics import average_precision, ndcg, percentile, recall, reciprocal_rank
+from cli.progress import ProgressDisplay
 from cli.server import Server
+from cli.uploads import Defaults
 
 # Measures look at the first hundred documents; a long document answers with several passages, so ask for twice as many.
 DEPTH = 100
@@ -88,6 +92,30 @@ def evaluation_key(server: Server, collection: str) -> Iterator[str]:
         yield made["key"]
     finally:
         server.delete(f"/keys/{made['id']}")
+
+
+def load(
+    server: Server, evaluation_set: EvaluationSet, collection: str, timeout_s: float, display: ProgressDisplay
+) -> Outcome:
+    """Load the documents; those already there are left alone by the server. Raises: CommandFailed when one failed."""
+    empty: list[str] = []
+    outcome = ingest(
+        server,
+        Found(records=[evaluation_set.documents]),
+        records(evaluation_set, collection, empty),
+        Defaults(collection),
+        concurrency=2,
+        wait=True,
+        timeout_s=timeout_s,
+        display=display,
+    )
+    if empty:
+        display.say(f"{len(empty)} documents have neither title nor text and are left out: {', '.join(empty[:10])}")
+    if outcome.failures:
+        first = outcome.failures[0]
+        detail = f"{len(outcome.failures)} documents, the first: {first['place']}: {first['problem']}"
+        raise CommandFailed("Not every document could be loaded", detail, "Correct them, or the server, and run again.")
+    return outcome
 
 
 def ask(server: Server, collection: str, query: str, options: dict[str, Any]) -> Answer:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.errors import CommandFailed
 from cli.output import AsJson, note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def evaluate(
 
     Needs a key with the scope admin: it makes a key with high limits for itself and revokes it at the end.
     """
-    from cli.evaluation import chosen_systems, collection_name, evaluation_key, run_system
+    from cli.evaluation import chosen_systems, collection_name, evaluation_key, load, run_system
     from cli.evaluation_set import read_evaluation_set
     from cli.progress import ProgressDisplay
     from cli.server import Server
@@ -48,7 +47,8 @@ def evaluate(
     collection = collection_name(evaluation_set.name)
     with ProgressDisplay() as display, Server() as admin, evaluation_key(admin, collection) as key:
         server = Server(key=key, patience_s=60, connections=max(8, concurrency))
-        loaded = _load(server, evaluation_set, collection, timeout, display)
+        loaded = load(server, evaluation_set, collection, timeout, display)
+        _warn_of_others(server, collection, loaded.indexed, display)
         results = []
         for name in chosen:
             show = partial(display.show, name, total=len(evaluation_set.queries))
@@ -61,37 +61,6 @@ def evaluate(
         print_json(summary | {"ingest": loaded.as_json(), "systems": [result.as_json() for result in results]})
     else:
         _show(evaluation_set, loaded, results, concurrency)
-
-
-def _load(
-    server: "Server", evaluation_set: "EvaluationSet", collection: str, timeout_s: float, display: "ProgressDisplay"
-) -> "Outcome":
-    """Load the documents; those already there are left alone by the server. Raises: CommandFailed when one failed."""
-    from cli.evaluation_set import records
-    from cli.files import Found
-    from cli.ingest import ingest
-    from cli.uploads import Defaults
-
-    empty: list[str] = []
-    found = Found(records=[evaluation_set.documents])
-    outcome = ingest(
-        server,
-        found,
-        records(evaluation_set, collection, empty),
-        Defaults(collection),
-        concurrency=2,
-        wait=True,
-        timeout_s=timeout_s,
-        display=display,
-    )
-    if empty:
-        display.say(f"{len(empty)} documents have neither title nor text and are left out: {', '.join(empty[:10])}")
-    if outcome.failures:
-        first = outcome.failures[0]
-        detail = f"{len(outcome.failures)} documents, the first: {first['place']}: {first['problem']}"
-        raise CommandFailed("Not every document could be loaded", detail, "Correct them, or the server, and run again.")
-    _warn_of_others(server, collection, outcome.indexed, display)
-    return outcome
 
 
 def _warn_of_others(server: "Server", collection: str, expected: int, display: "ProgressDisplay") -> None:

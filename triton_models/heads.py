@@ -51,7 +51,7 @@ def read_max_tokens(folder: Path, positions: int | None) -> int:
     ]
     # Tokenisers without a limit say 1e30; 512 is every BERT's.
     limits = [int(value) for value in known if value is not None and 0 < value < 1_000_000]
-    return min([*limits, 512] if not limits else limits)
+    return min(limits or [512])
 
 
 def read_json(path: Path) -> Any:

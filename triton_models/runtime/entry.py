@@ -15,6 +15,8 @@ from triton_models.runtime.embedding import Embedder
 from triton_models.runtime.encoder import Encoder, decode
 from triton_models.runtime.reranking import CrossEncoder, LateInteraction, Reranker
 
+log = logging.getLogger(__name__)
+
 
 def read_parameters(args: dict[str, str]) -> dict[str, str]:
     """The parameters of config.pbtxt."""
@@ -39,7 +41,7 @@ def respond(answer: Callable[[Any], list[Any]], request: Any) -> Any:
     try:
         return pb_utils.InferenceResponse(output_tensors=answer(request))
     except Exception as exc:
-        logging.exception("inference_failed")
+        log.exception("inference_failed")
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{type(exc).__name__}: {exc}"))
 
 

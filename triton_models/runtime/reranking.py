@@ -58,7 +58,8 @@ def _normalise_words(tokens: Tokens, vectors: Floats) -> Floats:
     """Rows of the text's own tokens, at length 1; special ones match anything and are left out."""
     words = [i for i, special in enumerate(tokens.special) if not special]
     rows: Floats = vectors[words]
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def _max_similarity(query: Floats, document: Floats) -> float:

@@ -17,15 +17,27 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready.")] = False,
 ) -> None:
     """Start the stack, load the sample, answer a first question."""
+    from local import commands
+
+    raise typer.Exit(commands.up(detach=detach))
 
 
 def down() -> None:
     """End the stack; the data stays."""
+    from local import commands
+
+    raise typer.Exit(commands.down())
 
 
 def status(as_json: AsJson = False) -> None:
     """Show the parts with their ports, processes and memory."""
+    from local import commands
+
+    raise typer.Exit(commands.status(as_json=as_json))
 
 
 def logs() -> None:
     """Print what the parts say."""
+    from local import commands
+
+    raise typer.Exit(commands.logs())

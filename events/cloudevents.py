@@ -108,6 +108,7 @@ class CloudEvent:
             for name, value in document.items()
             if name not in ("data", "data_base64") and value is not None
         }
+        _check_attributes(attributes)
         return _build(attributes, _json_data(document, attributes.get("datacontenttype")))
 
     @classmethod
@@ -120,6 +121,7 @@ class CloudEvent:
         attributes = {
             name[3:]: _decode_header(name, value) for name, value in lowered.items() if name.startswith("ce-")
         }
+        _check_attributes(attributes)
         return _build(attributes, _body_data(body, content_type))
 
     @classmethod
@@ -133,6 +135,7 @@ class CloudEvent:
             event = cls.from_json(_load_object(value or b""))
         else:
             attributes = {name[3:]: text for name, text in named.items()}
+            _check_attributes(attributes)
             event = _build(attributes, _body_data(value or b"", content_type))
         if event.partitionkey is None and key:
             return replace(event, partitionkey=_checked("partitionkey", _utf8("the record's key", key)))
@@ -168,7 +171,7 @@ def _is_structured(content_type: str) -> bool:
     return media_type == STRUCTURED
 
 
-def _build(attributes: dict[str, str], data: dict[str, Any] | None) -> CloudEvent:
+def _check_attributes(attributes: dict[str, str]) -> None:
     if "specversion" not in attributes:
         raise MalformedEvent("no CloudEvent: specversion is missing")
     if attributes["specversion"] != "1.0":
@@ -182,6 +185,9 @@ def _build(attributes: dict[str, str], data: dict[str, Any] | None) -> CloudEven
         _checked(name, value)
     if not _TIME.fullmatch(attributes.get("time", "1970-01-01T00:00:00Z")):
         raise MalformedEvent("time is not an RFC 3339 timestamp")
+
+
+def _build(attributes: dict[str, str], data: dict[str, Any] | None) -> CloudEvent:
     core = {name: attributes.get(name) for name in ("subject", "time", "partitionkey", "traceparent")}
     extensions = {name: value for name, value in attributes.items() if name not in _HANDLED}
     return CloudEvent(

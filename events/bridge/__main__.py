@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from events.bridge.delivery import Delivery
 from events.bridge.graveyard import Graveyard
 from events.bridge.kafka import RETRY_S, ensure_topics, open_producer
+from events.bridge.library_logs import route_library_logs
 from events.bridge.relay import Relay
 from events.bridge.server import serve_metrics
 from events.bridge.settings import BridgeSettings
@@ -75,6 +76,7 @@ def main() -> int:
         print(f"The bridge cannot start. {missing}", file=sys.stderr)
         return 2
     configure_logs(settings.log_level)
+    route_library_logs()
     uvloop.run(_main(settings))
     return 0
 

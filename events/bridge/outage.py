@@ -14,7 +14,8 @@ PROBE_INTERVAL_S = (0.5, 1.5)
 class Outage:
     """The state of one receiver, from what its deliveries see. While it is away, one request at a time probes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, probe_interval_s: tuple[float, float] = PROBE_INTERVAL_S) -> None:
+        self._probe_interval_s = probe_interval_s
         self._failing: set[Hashable] = set()
         self._away = False
         self._probe = asyncio.Lock()
@@ -43,7 +44,7 @@ class Outage:
             return
         async with self._probe:
             if self._away:
-                await asyncio.sleep(random.uniform(*PROBE_INTERVAL_S))  # noqa: S311 -- spreads load, guards nothing
+                await asyncio.sleep(random.uniform(*self._probe_interval_s))  # noqa: S311 -- spreads load, guards nothing
                 yield
                 return
         yield

@@ -125,15 +125,9 @@ def ask(server: Server, collection: str, query: str, options: dict[str, Any]) ->
     answer = server.post("/search", body)
     seconds = time.perf_counter() - started
     ranking = list(dict.fromkeys(str(hit["source"]["external_id"]) for hit in answer["hits"]))[:DEPTH]
-    degraded = [_reason(entry) for entry in answer["degraded"]]
-    reranker = answer.get("reranker")
-    return Answer(ranking, seconds, degraded, _reason(reranker) if reranker else None)
-
-
-def _reason(entry: Any) -> str:
-    if isinstance(entry, dict):
-        return str(next((entry[name] for name in ("method", "part", "leg", "name", "what") if entry.get(name)), entry))
-    return str(entry)
+    degraded = [f"{entry['what']}: {entry['why']}" for entry in answer["degraded"]]
+    reranker = answer["reranker"]
+    return Answer(ranking, seconds, degraded, f"{reranker['model']} ({reranker['method']})" if reranker else None)
 
 
 def unlike(query: str, variant: int) -> str:

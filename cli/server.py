@@ -127,10 +127,9 @@ class Server:
         """Return the JSON answer of POST `path` with a JSON body."""
         return self._json(self.send("POST", path, json=body, repeatable=repeatable))
 
-    def delete(self, path: str) -> Any:
-        """Return the JSON answer of DELETE `path`, or None where it has none."""
-        response = self.send("DELETE", path)
-        return self._json(response) if response.content else None
+    def delete(self, path: str) -> None:
+        """Delete what lies at `path`."""
+        self.send("DELETE", path)
 
     def each(self, path: str, *, at_most: int | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the items of a list, page after page, at most `at_most` of them."""

@@ -67,8 +67,8 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="The key's id.")], as_
     from cli.server import Server
 
     with Server() as server:
-        answer = server.delete(f"/keys/{key_id}")
-    print_json(answer or {"id": key_id}) if as_json else print(f"key {key_id} revoked")
+        server.delete(f"/keys/{key_id}")
+    print_json({"revoked": key_id}) if as_json else print(f"key {key_id} revoked")
 
 
 @app.command("usage")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import CommandFailed, UsageError
-from cli.output import AsJson, note, print_json, print_table
+from cli.output import AsJson, console, note, print_json, print_table
 
 if TYPE_CHECKING:
     from triton_models.card import Card, Kind
@@ -27,6 +27,25 @@ def list_models(as_json: AsJson = False) -> None:
     from triton_models.card import list_cards
 
     _show(list_cards(home() / "models"), as_json)
+
+
+@app.command("pull")
+def pull_model(
+    name: Annotated[str, typer.Argument(help="owner/name at the hub, as cross-encoder/ms-marco-MiniLM-L6-v2.")],
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    kind: KindName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a model from a hub (HF_ENDPOINT, HF_TOKEN) and make it ready to be served."""
+    from cli.configuration import home
+
+    chosen = _kind(kind)
+    with _told():
+        from triton_models.hub import pull
+
+        card = pull(name, home(), chosen, revision=revision, console=console(stderr=True))
+    _show([card], as_json)
+    note(_how_to_serve(card))
 
 
 @app.command("build")
@@ -64,10 +83,11 @@ def _kind(name: str | None) -> "Kind | None":
 def _told() -> Iterator[None]:
     """Turn a model that can't be used into a failed command; its message says what to do."""
     from triton_models.architectures import UnsupportedModel
+    from triton_models.download import PullFailed
 
     try:
         yield
-    except UnsupportedModel as exc:
+    except (UnsupportedModel, PullFailed) as exc:
         raise CommandFailed("This model can't be used", str(exc)) from exc
 
 

@@ -91,29 +91,15 @@ def _show(answer: dict[str, Any], explain: bool) -> None:
     for rank, hit in enumerate(answer["hits"], start=1):
         out.print(headline(rank, hit), Padding(snippet(hit), (0, 0, 0, 3)), sep="\n")
         if explain:
-            out.print(f"   {_explanation(hit)}", style="dim", markup=False)
+            out.print(f"   {explanation_text(hit)}", style="dim", markup=False)
         out.print()
     if not answer["hits"]:
         note("Nothing found. Other words, fewer filters, or `research-kb stats` for what is there.")
-    for reason in answer["degraded"]:
-        note(f"degraded: {reason_text(reason)}")
-    took = answer.get("took_ms") or {}
-    reranker = f", reranked by {reranker_text(answer['reranker'])}" if answer.get("reranker") else ""
-    note(f"{len(answer['hits'])} passages in {took.get('total', sum(took.values())):.0f} ms{reranker}")
-
-
-def reason_text(reason: Any) -> str:
-    """Return one entry of `degraded` as a line."""
-    if isinstance(reason, dict):
-        return ": ".join(str(value) for value in reason.values() if value)
-    return str(reason)
-
-
-def reranker_text(reranker: Any) -> str:
-    """Return the answer's `reranker` as words."""
-    if isinstance(reranker, dict):
-        return " ".join(str(value) for value in reranker.values() if value)
-    return str(reranker)
+    for part in answer["degraded"]:
+        note(f"degraded: {part['what']}: {part['why']}")
+    reranker = answer["reranker"]
+    reranked = f", reranked by {reranker['model']} ({reranker['method']})" if reranker else ""
+    note(f"{len(answer['hits'])} passages in {answer['took_ms']['total']:.0f} ms{reranked}")
 
 
 def place_of(hit: dict[str, Any]) -> str:
@@ -168,13 +154,7 @@ def snippet(hit: dict[str, Any]) -> "Text":
 
 def spans_of(hit: dict[str, Any]) -> list[tuple[int, int]]:
     """Return the highlights as (start, end) in characters of the passage, in order."""
-    spans = []
-    for highlight in hit.get("highlights") or []:
-        if isinstance(highlight, dict):
-            spans.append((int(highlight["start"]), int(highlight["end"])))
-        else:
-            spans.append((int(highlight[0]), int(highlight[1])))
-    return sorted(spans)
+    return sorted((int(span["start"]), int(span["end"])) for span in hit["highlights"])
 
 
 def window(length: int, first: int) -> tuple[int, int]:
@@ -184,7 +164,11 @@ def window(length: int, first: int) -> tuple[int, int]:
     return begin, min(length, begin + SNIPPET_CHARACTERS)
 
 
-def _explanation(hit: dict[str, Any]) -> str:
-    ranks = " ".join(f"{leg} #{rank}" for leg, rank in (hit.get("ranks") or {}).items() if rank)
-    explanation = hit.get("explanation") or hit.get("explain") or {}
-    return " · ".join(part for part in (ranks, reason_text(explanation) if explanation else "") if part)
+def explanation_text(hit: dict[str, Any]) -> str:
+    """Return the ranks, the weighted normalised scores and the terms that counted, in a line."""
+    explanation = hit["explanation"]
+    parts = [" ".join(f"{leg} #{rank}" for leg, rank in hit["ranks"].items() if rank)]
+    weights, normalized = explanation["weights"], explanation["normalized"]
+    parts.append(" + ".join(f"{weights[leg]:g} × {score:.3f} {leg}" for leg, score in normalized.items()))
+    parts.append(" ".join(f"{term['term']} {term['score']:.2f}" for term in explanation["terms"]))
+    return " · ".join(part for part in parts if part)

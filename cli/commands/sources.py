@@ -17,10 +17,15 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 @app.command("list")
 def list_sources(
     collection: Annotated[str | None, typer.Option(help="Only of this collection.")] = None,
-    source_type: Annotated[str | None, typer.Option(help="paper, textbook, code_repo or note.")] = None,
+    source_type: Annotated[
+        list[str] | None, typer.Option(help="paper, textbook, code_repo or note; may be repeated.")
+    ] = None,
     year_from: Annotated[int | None, typer.Option(help="Not older than this year.")] = None,
     year_to: Annotated[int | None, typer.Option(help="Not newer than this year.")] = None,
-    author: Annotated[list[str] | None, typer.Option(help="By this author; may be repeated.")] = None,
+    author: Annotated[str | None, typer.Option(help="Part of an author's name.")] = None,
+    title: Annotated[str | None, typer.Option(help="Part of the title.")] = None,
+    doi: Annotated[str | None, typer.Option(help="Its DOI, in any form.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="The id it was loaded with.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +41,10 @@ def list_sources(
                 source_type=source_type,
                 year_from=year_from,
                 year_to=year_to,
-                authors=author,
+                author=author,
+                title=title,
+                doi=doi,
+                external_id=external_id,
             )
         )
     if as_json:
@@ -84,8 +92,9 @@ def delete_sources(
 
     _confirm(f"Delete {len(source_ids)} source(s)?", yes)
     with Server() as server:
-        answers = [{"id": source_id, **(server.delete(f"/sources/{source_id}") or {})} for source_id in source_ids]
-    print_json(answers) if as_json else print(f"{len(answers)} deleted")
+        for source_id in source_ids:
+            server.delete(f"/sources/{source_id}")
+    print_json({"deleted": source_ids}) if as_json else print(f"{len(source_ids)} deleted")
 
 
 @collections.command("delete")
@@ -100,8 +109,8 @@ def delete_collection(
     _confirm(f"Delete the collection {name} with all that is in it?", yes)
     # A large collection is deleted in batches before the server answers.
     with Server(timeout_s=600) as server:
-        answer = server.delete(f"/collections/{quote(name, safe='')}")
-    print_json(answer or {"collection": name}) if as_json else print(f"collection {name} deleted")
+        server.delete(f"/collections/{quote(name, safe='')}")
+    print_json({"deleted": name}) if as_json else print(f"collection {name} deleted")
 
 
 def _confirm(question: str, yes: bool) -> None:

@@ -30,14 +30,14 @@ def down() -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show the parts with their ports, processes and memory."""
+    """Show the parts with their ports, processes and memory. Exit code 3 when nothing runs, 1 when not all is ready."""
     from local import commands
 
     raise typer.Exit(commands.status(as_json=as_json))
 
 
-def logs() -> None:
+def logs(follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False) -> None:
     """Print what the parts say."""
     from local import commands
 
-    raise typer.Exit(commands.logs())
+    raise typer.Exit(commands.logs(follow=follow))

@@ -23,8 +23,12 @@ def stats(
         answer = server.get("/stats", collection=collection)
     if as_json:
         print_json(answer)
-    else:
-        print_fields(answer)
+        return
+    vectors = answer.pop("vectors")
+    print_fields(answer)
+    if vectors:
+        columns = ["model", "dimension>", "active", "vectors>"]
+        print_table(columns, [[model[column.rstrip(">")] for column in columns] for model in vectors])
 
 
 def health(as_json: AsJson = False) -> None:
@@ -36,7 +40,7 @@ def health(as_json: AsJson = False) -> None:
         try:
             answer, healthy = server.get("/health"), True
         except ServerProblem as exc:
-            if exc.status != 503 or not _parts(exc.members):
+            if "dependencies" not in exc.members:
                 raise
             answer, healthy = exc.members, False
     if as_json:
@@ -47,18 +51,16 @@ def health(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _parts(answer: dict[str, Any]) -> dict[str, Any]:
-    for name in ("dependencies", "checks", "parts"):
-        if isinstance(answer.get(name), dict):
-            return dict(answer[name])
-    return {}
-
-
 def _show(answer: dict[str, Any]) -> None:
-    print(answer.get("status", ""))
-    rows = []
-    for name, part in _parts(answer).items():
-        rest = {key: value for key, value in part.items() if key not in {"status", "latency_ms"}}
-        rows.append([name, part.get("status"), part.get("latency_ms"), rest])
-    if rows:
-        print_table(["part", "status", "ms>", "more"], rows)
+    print(f"{answer['status']} (version {answer['version']})")
+    print_table(["part", "status", "ms>", "more"], [_row(name, part) for name, part in answer["dependencies"].items()])
+    models = answer["dependencies"]["triton"].get("models") or {}
+    if models:
+        columns = ["status", "model_name", "precision", "method", "detail"]
+        rows = [[name, *(model.get(column) for column in columns)] for name, model in models.items()]
+        print_table(["served as", *columns], rows)
+
+
+def _row(name: str, part: dict[str, Any]) -> list[Any]:
+    rest = {key: value for key, value in part.items() if key not in {"status", "latency_ms", "models"} and value}
+    return [name, part["status"], part.get("latency_ms"), rest]

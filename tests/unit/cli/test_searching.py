@@ -14,7 +14,7 @@ def test_snippet_shows_the_first_highlight() -> None:
     """A long passage is cut around what matched; cuts are marked, line breaks become spaces."""
     text = "x " * 400 + "the instrument\nis valid" + " y" * 400
     start = text.index("instrument")
-    shown = snippet(make_hit(text=text, highlights=[[start, start + 10]])).plain
+    shown = snippet(make_hit(text=text, highlights=[{"start": start, "end": start + 10}])).plain
     assert "the instrument is valid" in shown
     assert shown.startswith("… ")
     assert shown.endswith(" …")

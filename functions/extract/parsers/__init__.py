@@ -1,0 +1,1 @@
+"""From a file's bytes to its text, one module per format."""

@@ -1,0 +1,58 @@
+"""Real papers through the whole system; needs RESEARCH_KB_TEST_DATA."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.conftest import ROOT, Api, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.data]
+
+COLLECTION = "papers"
+
+
+async def ingest(stack: Stack, folder: Path, *names: str) -> dict[str, Any]:
+    """Run `research-kb ingest` on files of a folder; return its counts."""
+    import os
+
+    paths = [str(folder / name) for name in names]
+    process = await asyncio.create_subprocess_exec(
+        *stack.command("--json", "ingest", "--collection", COLLECTION, *paths),
+        cwd=ROOT, env=os.environ | stack.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await asyncio.wait_for(process.communicate(), 600)
+    assert process.returncode == 0, errors.decode()[-3000:]
+    counts: dict[str, Any] = json.loads(output)
+    return counts
+
+
+async def rows(database: "asyncpg.Pool[Any]") -> tuple[Any, ...]:
+    """Return what would differ if ingesting again changed anything."""
+    found = await database.fetchrow(
+        "SELECT count(*), max(p.id), (SELECT max(updated_at) FROM documents), (SELECT max(id) FROM outbox) "
+        "FROM passages p JOIN collections c ON c.id = p.collection_id WHERE c.name = $1",
+        COLLECTION,
+    )
+    return tuple(found)
+
+
+async def test_papers_are_ingested_and_a_second_time_changes_nothing(
+    stack: Stack, api: Api, database: "asyncpg.Pool[Any]", data_folder: Path
+) -> None:
+    """Ten PDFs and ten texts are indexed, none failed; ingested again, no row changes."""
+    papers = data_folder / "papers"
+    pdfs = sorted(path.name for path in (papers / "pdf").glob("*.pdf"))[:10]
+    texts = sorted(path.name for path in (papers / "text").iterdir() if path.suffix in {".md", ".html"})[::9][:10]
+    await ingest(stack, papers / "pdf", *pdfs)
+    await ingest(stack, papers / "text", *texts)
+    stats = (await api.client.get("/stats", params={"collection": COLLECTION})).json()
+    assert {state: n for state, n in stats["documents"].items() if n} == {"indexed": 20}
+    before = await rows(database)
+    await ingest(stack, papers / "pdf", *pdfs)
+    await ingest(stack, papers / "text", *texts)
+    assert await rows(database) == before

@@ -1,0 +1,77 @@
+"""Ends the stack's processes when its supervisor is gone without having done so itself.
+
+The supervisor starts it with the plain interpreter and writes to its standard input: `start PID SIGNAL`, `gone PID`,
+`sweep PREFIX`, `bye`. End of input without `bye` means that the supervisor was killed. Standard library only: it
+lives as long as the stack does, in 8 MB.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+# Longer than any part takes to leave in order; what is still there then is killed.
+GRACE_S = 20.0
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the kernel's folder of named segments
+
+
+def main() -> None:
+    """Follow the supervisor's words; act when they end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A terminal's Ctrl-C is the supervisor's affair; this process leaves when its input ends.
+        signal.signal(number, signal.SIG_IGN)
+    signals: dict[int, int] = {}
+    prefixes: list[str] = []
+    for line in sys.stdin:
+        word, *arguments = line.split()
+        if word == "start":
+            signals[int(arguments[0])] = int(arguments[1])
+        elif word == "gone":
+            signals.pop(int(arguments[0]), None)
+        elif word == "sweep":
+            prefixes.append(arguments[0])
+        elif word == "bye":
+            return
+    end_all(signals)
+    for prefix in prefixes:
+        sweep(prefix)
+
+
+def end_all(signals: dict[int, int]) -> None:
+    """Ask each process (pid -> signal) to leave, the last started first; kill the groups that stay."""
+    for pid, number in reversed(signals.items()):
+        _signal(os.kill, pid, number)
+    deadline = time.monotonic() + GRACE_S
+    while time.monotonic() < deadline and any(_is_alive(pid) for pid in signals):
+        time.sleep(0.1)
+    for pid in signals:
+        _signal(os.killpg, pid, signal.SIGKILL)
+
+
+def sweep(prefix: str) -> None:
+    """Remove the shared memory segments whose names start with prefix."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(SHARED_MEMORY):
+            if entry.name.startswith(prefix):
+                os.unlink(entry.path)  # noqa: PTH108 - pathlib would double what this process imports
+
+
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        send(pid, number)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    main()

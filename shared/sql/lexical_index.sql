@@ -43,9 +43,11 @@ posted AS (
     CROSS JOIN counted AS c
 ),
 live_passages AS (
-    UPDATE passages AS p SET lexical_length = s.length, live = true FROM lengths AS s WHERE p.id = s.passage_id
+    -- The document narrows it to an index scan: the planner cannot know how few rows `lengths` has.
+    UPDATE passages AS p SET lexical_length = s.length, live = true
+    FROM lengths AS s WHERE p.id = s.passage_id AND p.document_id = $2
 ),
 live_vectors AS (
-    UPDATE embeddings AS e SET live = true FROM lengths AS s WHERE e.passage_id = s.passage_id AND NOT e.live
+    UPDATE embeddings SET live = true WHERE passage_id = ANY (ARRAY(SELECT passage_id FROM lengths)) AND NOT live
 )
 SELECT passages AS indexed FROM totals

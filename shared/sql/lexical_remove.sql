@@ -5,7 +5,8 @@ WITH doomed AS MATERIALIZED (
     SELECT id, lexical_length FROM passages WHERE document_id = $2
 ),
 unposted AS (
-    DELETE FROM postings AS p USING doomed AS d WHERE p.passage_id = d.id RETURNING p.term_id
+    -- An array, not a join, here and below: the planner cannot know how few they are, and would read whole tables.
+    DELETE FROM postings WHERE passage_id = ANY (ARRAY(SELECT id FROM doomed)) RETURNING term_id
 ),
 counts AS MATERIALIZED (
     SELECT term_id, count(*) AS passages FROM unposted GROUP BY term_id
@@ -13,10 +14,11 @@ counts AS MATERIALIZED (
 lowered AS (
     UPDATE terms AS t SET document_frequency = t.document_frequency - c.passages
     FROM counts AS c
-    WHERE t.id = c.term_id AND t.document_frequency > c.passages
+    WHERE t.id = c.term_id AND t.document_frequency > c.passages AND t.id = ANY (ARRAY(SELECT term_id FROM counts))
 ),
 vanished AS (
-    DELETE FROM terms AS t USING counts AS c WHERE t.id = c.term_id AND t.document_frequency <= c.passages
+    DELETE FROM terms AS t USING counts AS c
+    WHERE t.id = c.term_id AND t.document_frequency <= c.passages AND t.id = ANY (ARRAY(SELECT term_id FROM counts))
 ),
 totals AS MATERIALIZED (
     SELECT count(*) AS passages, coalesce(sum(lexical_length), 0) AS length FROM doomed WHERE lexical_length IS NOT NULL
@@ -34,6 +36,6 @@ counted AS (
     WHERE c.id = $1 AND t.passages > 0
 ),
 gone AS (
-    DELETE FROM passages AS p USING doomed AS d WHERE p.id = d.id
+    DELETE FROM passages WHERE id = ANY (ARRAY(SELECT id FROM doomed))
 )
 SELECT count(*) AS removed FROM doomed

@@ -18,7 +18,8 @@ rewritten AS (
     UPDATE postings AS p
     SET impact = bm25_impact(p.frequency, b.lexical_length, s.average_length)
     FROM batch AS b CROSS JOIN state AS s
-    WHERE p.passage_id = b.id AND p.impact <> bm25_impact(p.frequency, b.lexical_length, s.average_length)
+    WHERE p.passage_id = b.id AND p.passage_id = ANY (ARRAY(SELECT id FROM batch))
+      AND p.impact <> bm25_impact(p.frequency, b.lexical_length, s.average_length)
 ),
 moved AS (
     UPDATE collections SET rewrite_position = (SELECT max(id) FROM batch), version = version + 1

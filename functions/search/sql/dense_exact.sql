@@ -1,0 +1,17 @@
+-- Nearest passages among the few that filters leave, each compared; a template like dense_ranked.
+-- $1 halfvec query, $2 integer[] collections, $3 integer hits,
+-- $4 uuid[] source ids, $5 text[] source types, $6 integer year from, $7 integer year to, $8 text[] authors, $9 jsonb metadata
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first)
+WITH nearest AS (
+    SELECT e.passage_id, 1 - (e.embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    FROM matching_sources($2, $4, $5, $6, $7, $8, $9) AS s
+    CROSS JOIN LATERAL (
+        -- OFFSET 0 keeps this a look-up by source: a plan for all sources at once would read every vector.
+        SELECT passage_id, embedding FROM embeddings WHERE source_id = s.id AND model_id = {model} AND live OFFSET 0
+    ) AS e
+    ORDER BY similarity DESC, e.passage_id
+    LIMIT $3
+)
+SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
+       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
+FROM nearest

@@ -1,0 +1,27 @@
+-- Nearest passages by the model's HNSW index among the many that filters leave; a template like dense_ranked.
+-- $1 halfvec query, $2 text ef_search, $3 integer[] collections, $4 integer hits,
+-- $5 uuid[] source ids, $6 text[] source types, $7 integer year from, $8 integer year to, $9 text[] authors, $10 jsonb metadata
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first)
+WITH allowed AS MATERIALIZED (
+    SELECT id FROM matching_sources($3, $5, $6, $7, $8, $9, $10)
+),
+nearest AS (
+    SELECT passage_id, 1 - distance AS similarity
+    FROM (
+        SELECT passage_id, source_id,
+               embedding::halfvec({dimension}) <=> (
+                   SELECT CASE WHEN set_config('hnsw.ef_search', $2, true) IS NOT NULL
+                                AND set_config('hnsw.iterative_scan', 'relaxed_order', true) IS NOT NULL
+                          THEN $1::halfvec({dimension}) END
+               ) AS distance
+        FROM embeddings
+        WHERE model_id = {model} AND live
+        ORDER BY distance
+        OFFSET 0
+    ) AS ordered
+    WHERE source_id IN (SELECT id FROM allowed)
+    LIMIT $4
+)
+SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
+       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
+FROM nearest

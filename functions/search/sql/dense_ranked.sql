@@ -1,0 +1,25 @@
+-- Nearest passages by the model's HNSW index; a template: {model} and {dimension} are integers from the table models.
+-- The settings are made by the statement itself: no round trip, nothing left behind on a pooled connection. They are
+-- read when the index scan starts, and the scan needs the query vector that comes with them.
+-- $1 halfvec query, $2 text ef_search, $3 integer[] collections, NULL: all, $4 integer hits
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first)
+WITH nearest AS (
+    SELECT passage_id, 1 - distance AS similarity
+    FROM (
+        SELECT passage_id, collection_id,
+               embedding::halfvec({dimension}) <=> (
+                   SELECT CASE WHEN set_config('hnsw.ef_search', $2, true) IS NOT NULL
+                                AND set_config('hnsw.iterative_scan', 'relaxed_order', true) IS NOT NULL
+                          THEN $1::halfvec({dimension}) END
+               ) AS distance
+        FROM embeddings
+        WHERE model_id = {model} AND live
+        ORDER BY distance
+        OFFSET 0  -- the filter stays outside: the index goes on until enough rows have passed it
+    ) AS ordered
+    WHERE $3::integer[] IS NULL OR collection_id = ANY ($3)
+    LIMIT $4
+)
+SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
+       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
+FROM nearest

@@ -1,0 +1,56 @@
+-- BM25 over whole collections: the best postings a term choose the candidates, which are then scored exactly.
+-- $1 text query, $2 integer[] collections, $3 integer postings a term, $4 integer candidates, $5 integer hits
+-- -> terms integer, version bigint, passage_ids bigint[], scores float8[] (best first)
+WITH lexemes AS MATERIALIZED (
+    SELECT lexeme FROM unnest(to_tsvector('pg_catalog.english', $1))
+),
+statistics AS MATERIALIZED (
+    -- `(SELECT $2)` hides the array's length from the planner: one generic plan serves, none is made for each search.
+    SELECT coalesce(sum(passages), 0)::float8 AS passages, coalesce(sum(version), 0)::bigint AS version
+    FROM collections WHERE id = ANY ((SELECT $2::integer[])::integer[])
+),
+known AS MATERIALIZED (
+    SELECT t.id, t.collection_id, t.document_frequency::float8 AS df,
+           sum(t.document_frequency) OVER (PARTITION BY t.term)::float8 AS total_df
+    FROM lexemes AS l
+    JOIN terms AS t ON t.term = l.lexeme
+    WHERE t.collection_id = ANY ((SELECT $2::integer[])::integer[])
+),
+weighted AS MATERIALIZED (
+    -- Each collection gives its share of a term's postings, yet ten at least.
+    SELECT id, collection_id, df, ln(1 + (passages - total_df + 0.5) / (total_df + 0.5)) AS idf,
+           greatest(10, ceil($3 * df / total_df)) AS depth
+    FROM known CROSS JOIN statistics
+),
+best AS MATERIALIZED (
+    SELECT p.passage_id, min(w.collection_id) AS collection_id,
+           sum(w.idf * p.impact) FILTER (WHERE w.df <= w.depth) AS complete,
+           sum(w.idf * p.impact) AS score
+    FROM weighted AS w
+    CROSS JOIN LATERAL (
+        SELECT passage_id, impact FROM postings WHERE term_id = w.id ORDER BY impact DESC LIMIT w.depth::bigint
+    ) AS p
+    GROUP BY p.passage_id
+    ORDER BY score DESC, p.passage_id
+    LIMIT $4
+),
+partial AS MATERIALIZED (
+    SELECT collection_id, array_agg(id) AS ids, array_agg(idf) AS idfs FROM weighted WHERE df > depth GROUP BY collection_id
+),
+hits AS (
+    -- Of terms read in part a candidate may have postings that were not read: these are looked up.
+    SELECT b.passage_id,
+           coalesce(b.complete, 0) + coalesce((
+               SELECT sum(l.idfs[array_position(l.ids, p.term_id)] * p.impact)
+               FROM partial AS l
+               JOIN postings AS p ON p.passage_id = b.passage_id AND p.term_id = ANY (l.ids)
+               WHERE l.collection_id = b.collection_id
+           ), 0) AS score
+    FROM best AS b
+    ORDER BY score DESC, b.passage_id
+    LIMIT $5
+)
+SELECT (SELECT count(*)::integer FROM lexemes) AS terms, (SELECT version FROM statistics) AS version,
+       array_agg(passage_id ORDER BY score DESC, passage_id) AS passage_ids,
+       array_agg(score ORDER BY score DESC, passage_id) AS scores
+FROM hits

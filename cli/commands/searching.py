@@ -89,7 +89,7 @@ def _show(answer: dict[str, Any], explain: bool) -> None:
 
     out = console()
     for rank, hit in enumerate(answer["hits"], start=1):
-        out.print(headline(rank, hit), Padding(snippet(hit), (0, 0, 0, 3)), sep="\n")
+        out.print(headline(rank, hit), Padding(snippet(hit), (0, 0, 0, 3), expand=False), sep="\n")
         if explain:
             out.print(f"   {explanation_text(hit)}", style="dim", markup=False)
         out.print()

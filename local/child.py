@@ -39,7 +39,7 @@ class Child:
     record: PartRecord
     changed: Callable[[], None]
     say: Callable[[str, str], None]
-    started: Callable[[int, int], None]
+    started: Callable[[int, Part], None]
     gone: Callable[[int], None]
     process: subprocess.Popen[bytes] | None = None
     stopping: bool = False
@@ -126,7 +126,7 @@ class Child:
                 cwd=REPOSITORY,
                 start_new_session=True,
             )
-        self.started(self.process.pid, self.part.stop_signal)
+        self.started(self.process.pid, self.part)
         identity = identify(self.process.pid)
         self.record.pid, self.record.started = self.process.pid, identity.started if identity else None
         self.changed()

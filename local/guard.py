@@ -1,8 +1,8 @@
 """Ends the stack's processes when its supervisor is gone without having done so itself.
 
-The supervisor starts it with the plain interpreter and writes to its standard input: `start PID SIGNAL`, `gone PID`,
-`sweep PREFIX`, `bye`. End of input without `bye` means that the supervisor was killed. Standard library only: it
-lives as long as the stack does, in 8 MB.
+The supervisor starts it with the plain interpreter and writes to its standard input: `start PID SIGNAL PHASE`,
+`gone PID`, `sweep PREFIX`, `bye`. End of input without `bye` means that the supervisor was
+killed. Standard library only: it lives as long as the stack does, in 8 MB.
 """
 
 import contextlib
@@ -13,41 +13,44 @@ import time
 from collections.abc import Callable
 
 # Longer than any part takes to leave in order; what is still there then is killed.
-GRACE_S = 20.0
+GRACE_S = 15.0
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the kernel's folder of named segments
 
 
 def main() -> None:
     """Follow the supervisor's words; act when they end."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A terminal's Ctrl-C is the supervisor's affair; this process leaves when its input ends.
-        signal.signal(number, signal.SIG_IGN)
-    signals: dict[int, int] = {}
+        signal.signal(ignored, signal.SIG_IGN)
+    processes: dict[int, tuple[int, int]] = {}
     prefixes: list[str] = []
     for line in sys.stdin:
         word, *arguments = line.split()
         if word == "start":
-            signals[int(arguments[0])] = int(arguments[1])
+            pid, number, phase = map(int, arguments)
+            processes[pid] = (number, phase)
         elif word == "gone":
-            signals.pop(int(arguments[0]), None)
+            processes.pop(int(arguments[0]), None)
         elif word == "sweep":
             prefixes.append(arguments[0])
         elif word == "bye":
             return
-    end_all(signals)
+    end_all(processes)
     for prefix in prefixes:
         sweep(prefix)
 
 
-def end_all(signals: dict[int, int]) -> None:
-    """Ask each process (pid -> signal) to leave, the last started first; kill the groups that stay."""
-    for pid, number in reversed(signals.items()):
-        _signal(os.kill, pid, number)
-    deadline = time.monotonic() + GRACE_S
-    while time.monotonic() < deadline and any(_is_alive(pid) for pid in signals):
-        time.sleep(0.1)
-    for pid in signals:
-        _signal(os.killpg, pid, signal.SIGKILL)
+def end_all(processes: dict[int, tuple[int, int]]) -> None:
+    """Ask each process (pid -> signal, phase) to leave, phase by phase from the first; kill the groups that stay."""
+    for phase in sorted({phase for _, phase in processes.values()}):
+        members = {pid: number for pid, (number, own) in processes.items() if own == phase}
+        for pid, number in members.items():
+            _signal(os.kill, pid, number)
+        deadline = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline and any(_is_alive(pid) for pid in members):
+            time.sleep(0.1)
+        for pid in members:
+            _signal(os.killpg, pid, signal.SIGKILL)
 
 
 def sweep(prefix: str) -> None:

@@ -8,8 +8,8 @@ from local.record import StackRecord
 from local.settings import StackError, StackSettings
 from local.triton import Triton
 
-# The guard may be ending them in order at this moment; Postgres flushes its data.
-PATIENCE_S = 30.0
+# Postgres flushes its data, the bridge waits for what is under way.
+PATIENCE_S = 40.0
 
 
 def end_leftovers(settings: StackSettings, record: StackRecord | None) -> int:
@@ -19,6 +19,10 @@ def end_leftovers(settings: StackSettings, record: StackRecord | None) -> int:
     """
     if record is None:
         return 0
+    guard = record.parts.get("guard")
+    if guard and guard.identity:
+        # It ends them in order at this moment, the functions before what they use.
+        guard.identity.wait(PATIENCE_S)
     living = [part.identity for part in record.parts.values() if part.identity and part.identity.is_alive()]
     for identity in reversed(living):
         # SIGINT is an orderly, quick end for every part, Postgres included (where SIGTERM waits for clients).

@@ -46,6 +46,8 @@ class Part:
     stop_signal: signal.Signals = signal.SIGTERM
     ready_timeout_s: float = 90.0
     stop_timeout_s: float = 15.0
+    # Parts of an earlier phase are ended first: they use those of a later one to the last.
+    stop_phase: int = 1
     note: str | None = None
 
 
@@ -110,6 +112,7 @@ class Blueprint:
             prepare=lambda: [sys.executable, "-m", "local.gateway"],
             is_ready=lambda: _answers(settings.connect_host, settings.port, "/ready"),
             ports={"public": settings.port, "internal": ports["internal"]},
+            stop_phase=0,
         )
         bridge = Part(
             "bridge",
@@ -117,6 +120,7 @@ class Blueprint:
             is_ready=lambda: _answers(settings.connect_host, ports["bridge"], "/live"),
             ports={"metrics": ports["bridge"]},
             stop_timeout_s=25.0,
+            stop_phase=0,
         )
         return [gateway, bridge]
 

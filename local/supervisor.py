@@ -63,10 +63,15 @@ class Supervisor:
         self._start_guard()
         for name, variable in self.blueprint.external().items():
             self.record.parts[name] = PartRecord(state=READY, external=True, note=f"{variable} is set")
-        stateful = self.blueprint.stateful()
-        await _together([self._child(part).start() for part in stateful] + self._external_settles())
-        await asyncio.to_thread(self.blueprint.register_model)
-        await _together([self._child(part).start() for part in self.blueprint.functions()])
+        # Every part at once, as far as it needs no other: a start is mostly imports, and there are several cores.
+        settled = {name: asyncio.Event() for name in ("postgres", "kafka", "triton")}
+        starts = [self._settle_external(name, settled[name]) for name in self.blueprint.external()]
+        starts += [_then(settled[part.name], self._child(part).start()) for part in self.blueprint.stateful()]
+        functions, bridge = (self._child(part) for part in self.blueprint.functions())
+        starts.append(_after([settled["postgres"]], functions.start))
+        starts.append(_after([settled["postgres"], settled["kafka"]], bridge.start))
+        starts.append(_after([settled["postgres"], settled["triton"]], self._register_model))
+        await _together(starts)
         self.record.addresses = dict(self.blueprint.environment)
         self._keepers = [asyncio.create_task(child.keep()) for child in self._children]
         self._keepers.append(asyncio.create_task(self._housekeep()))
@@ -76,9 +81,8 @@ class Supervisor:
         self.set_state("stopping")
         for child in self._children:
             child.stopping = True
-        users = [child for child in self._children if child.part.name in ("functions", "bridge")]
-        await asyncio.gather(*(child.stop() for child in users))
-        await asyncio.gather(*(child.stop() for child in self._children if child not in users))
+        for phase in sorted({child.part.stop_phase for child in self._children}):
+            await asyncio.gather(*(child.stop() for child in self._children if child.part.stop_phase == phase))
         for task in self._keepers:
             task.cancel()
         end_orphans(self._known())
@@ -99,14 +103,21 @@ class Supervisor:
             record=record,
             changed=self._write,
             say=self.say,
-            started=lambda pid, number: self._tell_guard(f"start {pid} {number}"),
+            started=self._announce,
             gone=self._forget,
         )
         self._children.append(child)
         return child
 
-    def _external_settles(self) -> list[Coroutine[None, None, None]]:
-        return [asyncio.to_thread(self.blueprint.settle_external, name) for name in self.blueprint.external()]
+    async def _settle_external(self, name: str, settled: asyncio.Event) -> None:
+        await asyncio.to_thread(self.blueprint.settle_external, name)
+        settled.set()
+
+    async def _register_model(self) -> None:
+        await asyncio.to_thread(self.blueprint.register_model)
+
+    def _announce(self, pid: int, part: Part) -> None:
+        self._tell_guard(f"start {pid} {int(part.stop_signal)} {part.stop_phase}")
 
     def _forget(self, pid: int) -> None:
         self._tell_guard(f"gone {pid}")
@@ -133,7 +144,7 @@ class Supervisor:
         self._tell_guard(f"sweep {triton.shared_memory_prefix}")
         for child in self._children:
             if child.process is not None and child.process.poll() is None:
-                self._tell_guard(f"start {child.process.pid} {int(child.part.stop_signal)}")
+                self._announce(child.process.pid, child.part)
 
     def _tell_guard(self, words: str) -> None:
         if self._guard is None or self._guard.stdin is None:
@@ -177,6 +188,17 @@ async def _together(starts: list[Coroutine[None, None, None]]) -> None:
                 group.create_task(start)
     except* StackError as failures:
         raise StackError("\n".join(str(error) for error in failures.exceptions)) from failures
+
+
+async def _then(done: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    await work
+    done.set()
+
+
+async def _after(needed: list[asyncio.Event], work: Callable[[], Coroutine[None, None, None]]) -> None:
+    for event in needed:
+        await event.wait()
+    await work()
 
 
 async def supervise(

@@ -20,6 +20,9 @@ from events.bridge.sink import Sink
 from events.bridge.subscriptions import SUBSCRIPTIONS
 from shared.logs import configure_logs, get_log
 
+CLOSING_S = 6.0
+"""After requests in flight: one commit and the goodbyes to Kafka and Postgres."""
+
 log = get_log("bridge")
 
 
@@ -59,12 +62,24 @@ async def _prepare(settings: BridgeSettings):  # type: ignore[no-untyped-def]  #
             await asyncio.sleep(RETRY_S)
 
 
-async def _main(settings: BridgeSettings) -> None:
+async def _main(settings: BridgeSettings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run_bridge(settings, stop)
+    bridge = asyncio.create_task(run_bridge(settings, stop))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({bridge, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        await asyncio.wait({bridge}, timeout=settings.bridge_shutdown_grace_s + CLOSING_S)
+    if bridge.done():
+        bridge.result()
+        return 0
+    # Clients that flush to a broker that is away. What was not committed is delivered again.
+    log.warning("bridge_stopped_hard")
+    bridge.cancel()
+    await asyncio.wait({bridge}, timeout=1)
+    return 1
 
 
 def main() -> int:
@@ -77,8 +92,7 @@ def main() -> int:
         return 2
     configure_logs(settings.log_level)
     route_library_logs()
-    uvloop.run(_main(settings))
-    return 0
+    return uvloop.run(_main(settings))
 
 
 if __name__ == "__main__":

@@ -26,8 +26,12 @@ from events.bridge.subscriptions import Subscription
 from events.cloudevents import MalformedEvent
 from shared.logs import get_log
 
-REVOKE_GRACE_S = 5.0
-"""For requests in flight when a partition moves to another bridge: below the session timeout of 10 s."""
+SESSION_TIMEOUT_MS = 6000
+"""The least that brokers allow by default: so long the partitions of a killed bridge wait for another one."""
+REVOKE_GRACE_S = 4.0
+"""For requests in flight when a partition moves to another bridge: below the session timeout."""
+COMMIT_TIMEOUT_S = 5.0
+"""Of one commit: the client itself waits for a broker that is away for ever, a shutdown cannot."""
 POLL_MS = 500
 """Of one wait for records; a stop is noticed after at most this long."""
 
@@ -75,6 +79,8 @@ class Delivery:
             group_id=f"{settings.bridge_group_prefix}.{self._subscription.name}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
             max_partition_fetch_bytes=2 * 2**20,
             fetch_max_bytes=8 * 2**20,
         )
@@ -151,8 +157,11 @@ class Delivery:
             return
         ledgers = {name: partitions[name].ledger for name in offsets}
         try:
-            await self._consumer.commit(offsets)
-        except KafkaError as exc:  # a rebalance or a broker on its way: the next commit covers it, or others redeliver
+            await asyncio.wait_for(self._consumer.commit(offsets), COMMIT_TIMEOUT_S)
+        except (
+            KafkaError,
+            TimeoutError,
+        ) as exc:  # a rebalance or a broker on its way: the next commit covers it, or others redeliver
             log.warning("commit_failed", subscription=self._subscription.name, error=repr(exc)[:300])
             return
         for name, offset in offsets.items():
@@ -173,6 +182,15 @@ class Delivery:
 
     async def _process(self, partition: Partition, lane: Hashable, record: Any) -> None:
         """Deliver one record or bury it; returns only when it needs nothing more."""
+        try:
+            await self._deliver(partition, lane, record)
+        except Exception as exc:
+            # A bug here must not hold up the key, and with it the partition, for ever.
+            log.exception("delivery_crashed", subscription=self._subscription.name, offset=record.offset)
+            if not self._subscription.is_last_resort:
+                await self._give_up(record, f"the bridge failed: {exc!r}", 0)
+
+    async def _deliver(self, partition: Partition, lane: Hashable, record: Any) -> None:
         try:
             request = self._request_of(record)
         except MalformedEvent as exc:

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     import httpx
     from rich.console import Console
 
-# As much as a socket gives at once; more would only hold memory.
-_BLOCK_BYTES = 1 << 18
-
 
 class PullFailed(RuntimeError):
     """The model could not be fetched; the message says what to do."""
@@ -75,7 +72,8 @@ def _fetch(client: httpx.Client, path: str, part: Part, partial: Path, console: 
             raise PullFailed(f"The hub answered {response.status_code} for {part.name}; try again later.")
         resumed = response.status_code == 206
         with partial.open("ab" if resumed else "wb") as file, _progress(part, have if resumed else 0, console) as step:
-            for block in response.iter_bytes(_BLOCK_BYTES):
+            # As it comes: collecting larger blocks would lose what lies in them when the line breaks.
+            for block in response.iter_raw():
                 file.write(block)
                 step.advance(len(block))
 

@@ -59,7 +59,8 @@ def _normalise_words(tokens: Tokens, vectors: Floats) -> Floats:
     words = [i for i, special in enumerate(tokens.special) if not special]
     rows: Floats = vectors[words]
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
+    normalised: Floats = (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return normalised
 
 
 def _max_similarity(query: Floats, document: Floats) -> float:

@@ -26,7 +26,8 @@ class _Worker:
     """One running `functions.extract.worker`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin and process.stdout
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("a worker is spoken to through pipes")
         self._process = process
         self._requests = process.stdin
         self._answers = process.stdout
@@ -85,17 +86,19 @@ class Sandbox:
         body: the bytes, or a file to read them from. media_type: what the submitter says it is; the content decides.
         Raises: ExtractionFailed when the document is at fault, ExtractorUnavailable when trying again may help.
         """
-        size_bytes = len(body) if isinstance(body, bytes) else body.stat().st_size
+        path = body if isinstance(body, Path) else None
+        content = b"" if isinstance(body, Path) else body
+        size_bytes = await asyncio.to_thread(_size, path) if path else len(content)
         if size_bytes > limits.body_bytes:
             raise failure("too-large", f"It has {size_bytes:,} bytes, {limits.body_bytes:,} are allowed.")
         request = {
-            "path": None if isinstance(body, bytes) else str(body.resolve()),
+            "path": str(path.absolute()) if path else None,
             "media_type": media_type,
             "filename": filename,
             "limits": limits.to_json(),
         }
         async with self._slots:
-            answer = await self._ask(request, body if isinstance(body, bytes) else b"", limits)
+            answer = await self._ask(request, content, limits)
         if "failed" in answer:
             raise ExtractionFailed(**answer["failed"])
         return Extracted.from_json(answer["extracted"])
@@ -148,6 +151,10 @@ class Sandbox:
             self._sweep.cancel()
         while self._idle:
             await self._idle.pop().end()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
 _sandboxes: dict[asyncio.AbstractEventLoop, Sandbox] = {}

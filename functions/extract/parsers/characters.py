@@ -27,7 +27,7 @@ _TABLE: Final = str.maketrans(
 
 # TeX's old font encoding sets accents as glyphs of their own before the letter.
 _ACCENTS: Final = {"´": "\u0301", "ˆ": "\u0302", "˜": "\u0303", "¨": "\u0308", "˚": "\u030a", "ˇ": "\u030c"}
-_DETACHED: Final = re.compile("([´ˆ˜¨˚ˇ]) ?([A-Za-zı])")
+_DETACHED: Final = re.compile("([´ˆ˜¨˚ˇ])([A-Za-zı])")
 
 
 def clean(text: str) -> str:

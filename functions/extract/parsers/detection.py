@@ -1,7 +1,6 @@
 """Telling formats apart, by content first, and handing over to the right parser."""
 
 import re
-from importlib import import_module
 from pathlib import PurePath
 from typing import Final, Literal
 
@@ -191,6 +190,12 @@ def _parse_text(text: str, kind: Format, limits: Limits) -> Extracted:
 
 
 def preload() -> None:
-    """Import every parser, so that processes forked from this one have them."""
-    for name in ("html", "latex", "markdown", "pdf", "plain", "restructured"):
-        import_module(f"functions.extract.parsers.{name}")
+    """Import every parser and build their tables, so that processes forked from this one have them."""
+    from functions.extract.parsers import html, latex, markdown, pdf, plain
+
+    limits = Limits()
+    markdown.parse("---\ntitle: Warm\n---\nUp $x$.", limits)
+    html.parse("<p>Warm up.", limits)
+    latex.parse("Warm \\emph{up}.", limits)
+    plain.parse("Warm up.")
+    pdf.preload()

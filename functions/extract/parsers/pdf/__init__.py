@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Any, Final
 
 import pypdfium2
@@ -34,13 +35,20 @@ def parse(content: bytes, limits: Limits) -> Extracted:
             raise failure("corrupt-document", "It has no pages.")
         if count > limits.pages:
             raise failure("too-large", f"It has {count:,} pages, {limits.pages:,} are allowed.")
-        pages, heights, images = _read(document)
+        runs, heights, images = _read(document)
         bookmarks = list(_bookmarks(document))
         stored = {name: str(document.get_metadata_value(name) or "") for name in ("Title", "Author")}
     finally:
         document.close()
-    _check(pages, images, count)
-    return _compose(pages, heights, bookmarks, stored, limits)
+    _check(runs, images)
+    first = [line for page in _lines(runs[:1]) for line in page]
+    pages = _lines(furniture.remove(runs, heights))
+    return _compose(pages, first, bookmarks, stored, limits)
+
+
+def preload() -> None:
+    """Load the library, so that processes forked from this one have it."""
+    GlyphReader()
 
 
 def _open(content: bytes) -> pypdfium2.PdfDocument:
@@ -54,8 +62,8 @@ def _open(content: bytes) -> pypdfium2.PdfDocument:
         raise failure("corrupt-document", "It begins as a PDF, but its structure is broken or cut off.") from exc
 
 
-def _read(document: pypdfium2.PdfDocument) -> tuple[list[list[Line]], list[float], int]:
-    """Return the lines and the height of each page, and how many pages show nothing but images."""
+def _read(document: pypdfium2.PdfDocument) -> tuple[list[list[Run]], list[float], int]:
+    """Return the runs and the height of each page, and how many pages show nothing but images."""
     reader = GlyphReader()
     runs: list[list[Run]] = []
     heights: list[float] = []
@@ -75,17 +83,23 @@ def _read(document: pypdfium2.PdfDocument) -> tuple[list[list[Line]], list[float
         heights.append(height)
         textpage.close()
         page.close()
+    return runs, heights, images
+
+
+def _lines(runs: Sequence[Sequence[Run]]) -> list[list[Line]]:
+    """Return the lines of each page in reading order."""
     written = [page for page in runs if page]
-    columns = sum(find_gutter(page) is not None for page in written) >= max(len(written) * _COLUMN_PAGES, 1)
-    pages = [
+    gutters = [gutter for page in written if (gutter := find_gutter(page)) is not None]
+    columns = len(gutters) >= max(len(written) * _COLUMN_PAGES, 1)
+    expected = median(gutters) if gutters else None
+    return [
         [
             line
-            for zone_number, zone in enumerate(zones_of(page, columns))
+            for zone_number, zone in enumerate(zones_of(page, columns, expected))
             for line in lines_of(zone, number, zone_number)
         ]
         for number, page in enumerate(runs, start=1)
     ]
-    return pages, heights, images
 
 
 def _shows_image(page: Any) -> bool:
@@ -102,9 +116,10 @@ def _bookmarks(document: pypdfium2.PdfDocument) -> Iterator[Bookmark]:
             yield Bookmark(collapse(clean(mark.get_title())), mark.level + 1, None if index is None else index + 1)
 
 
-def _check(pages: Sequence[Sequence[Line]], images: int, count: int) -> None:
+def _check(pages: Sequence[Sequence[Run]], images: int) -> None:
     """Raise when there is no text to speak of."""
-    text = "".join(line.text for page in pages for line in page)
+    count = len(pages)
+    text = "".join(word.text for page in pages for run in page for word in run.words)
     if sum(map(str.isalnum, text)) < _LEAST_CHARS:
         if images:
             raise failure("no-text-layer", f"Its {count} page(s) have images and no text.")
@@ -117,17 +132,17 @@ def _check(pages: Sequence[Sequence[Line]], images: int, count: int) -> None:
 
 
 def _compose(
-    pages: list[list[Line]], heights: list[float], bookmarks: list[Bookmark], stored: dict[str, str], limits: Limits
+    pages: list[list[Line]], first: list[Line], bookmarks: list[Bookmark], stored: dict[str, str], limits: Limits
 ) -> Extracted:
-    first = list(pages[0])
-    lines = [line for page in furniture.remove(pages, heights) for line in page]
-    title, title_lines = front.title_of([line for line in lines if line.page == 1], stored["Title"])
+    """Put the document together. first: the lines of the first page, furniture included."""
+    lines = [line for page in pages for line in page]
+    title, title_lines = front.title_of(pages[0], stored["Title"])
     shown = {id(line) for line in title_lines}
     composer = Composer(limits.text_chars)
     if title_lines and title:
         composer.title(title, title_lines[0].page)
     rest = [line for line in lines if id(line) not in shown]
-    vocabulary = Vocabulary([line.text.removesuffix("-") for line in rest])
+    vocabulary = Vocabulary(_whole_words(rest))
     for block in rejoin(draft(rest, Headings(rest, bookmarks))):
         _add(composer, block, vocabulary)
     textless = [number for number, page in enumerate(pages, start=1) if not page]
@@ -140,6 +155,17 @@ def _compose(
         pages=len(pages),
         notes=(f"No text on page(s) {', '.join(map(str, textless[:50]))}.",) if textless else (),
     )
+
+
+def _whole_words(lines: Sequence[Line]) -> list[str]:
+    """Return the lines' texts without the halves of words that are parted at line ends."""
+    texts = []
+    parted = False
+    for line in lines:
+        text = line.text.partition(" ")[2] if parted else line.text
+        parted = line.text.endswith("-")
+        texts.append(text.rpartition(" ")[0] if parted else text)
+    return texts
 
 
 def _add(composer: Composer, block: Draft, vocabulary: Vocabulary) -> None:

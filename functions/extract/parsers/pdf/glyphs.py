@@ -112,11 +112,11 @@ class GlyphReader:
 def _upright(word: Box, x: float, y: float, quarter: int, page: Box) -> tuple[tuple[float, float], float]:
     """Return (left, right) and baseline of a word as seen with the text upright, from the page's lower left corner."""
     left, bottom, right, top = word
-    if quarter == 1:
+    if quarter == 3:
         return (bottom - page[1], top - page[1]), page[2] - x
     if quarter == 2:
         return (page[2] - right, page[2] - left), page[3] - y
-    if quarter == 3:
+    if quarter == 1:
         return (page[3] - top, page[3] - bottom), x - page[0]
     return (left - page[0], right - page[0]), y - page[1]
 

@@ -14,11 +14,17 @@ _GAP: Final = 1.0
 # A gutter must be at least this wide (points), and nothing but titles, wide figures and the like may cross it.
 _GUTTER_PT: Final = 7
 _CROSSING_PART: Final = 0.45
+# Loose pieces of formulas that reach into the gutter.
+_STRAY_PART: Final = 0.02
+# Narrower is no page of columns, wider is a poster or a broken page box.
+_LEAST_WIDTH_PT: Final = 150
+_MOST_WIDTH_PT: Final = 5000
 _SIDE_PART: Final = 0.12
-_SIDE_LINES: Final = 6
-# Lines of prose fill their column, in one piece; cells of a table do not.
-_FILLED_PART: Final = 0.6
-_PIECES: Final = 1.6
+_SIDE_LINES: Final = 5
+# A line of prose fills at least half its column in one piece, and most text of a column is such lines; cells of a
+# table and labels of a figure are shorter.
+_FILLED_PART: Final = 0.55
+_PROSE_PART: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -80,24 +86,30 @@ def _run(words: list[Word]) -> Run:
     return Run(words, left, right, main.y, main.size, sum(len(word.text) for word in words))
 
 
-def find_gutter(runs: Sequence[Run]) -> float | None:
-    """Return the x between two columns of prose, if the page (or column) has them."""
+def find_gutter(runs: Sequence[Run], expected: float | None = None) -> float | None:
+    """Return the x between two columns of prose, if the page (or column) has them.
+
+    expected: where other pages of the document have their gutter; there, columns of other things than prose count.
+    """
     if len(runs) < 2 * _SIDE_LINES:
         return None
     left, right = min(run.left for run in runs), max(run.right for run in runs)
     width, total = right - left, sum(run.weight for run in runs)
-    if width < 150 or width > 5000:
+    if width < _LEAST_WIDTH_PT or width > _MOST_WIDTH_PT:
         return None
     cover = _coverage(runs, left, int(width) + 1)
     inner = range(int(width * 0.2), int(width * 0.8))
     least = min(cover[x] for x in inner)
     if least > total * _CROSSING_PART:
         return None
-    start, length = _widest(cover, inner, least)
+    start, length = _widest(cover, inner, least + total * _STRAY_PART)
     gutter = left + start + length / 2
-    if length < _GUTTER_PT or not (_is_prose(runs, left, gutter, total) and _is_prose(runs, gutter, right, total)):
+    if length < _GUTTER_PT:
         return None
-    return gutter
+    if expected is not None and abs(gutter - expected) < 2 * _GUTTER_PT:
+        return gutter
+    prose = _is_prose(runs, left, gutter, total) and _is_prose(runs, gutter, right, total)
+    return gutter if prose else None
 
 
 def _coverage(runs: Sequence[Run], left: float, width: int) -> list[int]:
@@ -113,11 +125,11 @@ def _coverage(runs: Sequence[Run], left: float, width: int) -> list[int]:
     return cover
 
 
-def _widest(cover: Sequence[int], inner: range, least: int) -> tuple[int, int]:
-    """Return start and length of the widest stretch with the least cover."""
+def _widest(cover: Sequence[int], inner: range, most: float) -> tuple[int, int]:
+    """Return start and length of the widest stretch with at most that cover."""
     best, start = (inner.start, 0), None
     for x in (*inner, inner.stop):
-        if x < inner.stop and cover[x] <= least:
+        if x < inner.stop and cover[x] <= most:
             start = x if start is None else start
         elif start is not None:
             best = max(best, (start, x - start), key=lambda stretch: stretch[1])
@@ -130,33 +142,30 @@ def _is_prose(runs: Sequence[Run], left: float, right: float, total: int) -> boo
     inside = [run for run in runs if run.left >= left - 1 and run.right <= right + 1]
     if sum(run.weight for run in inside) < total * _SIDE_PART:
         return False
-    by_height: dict[int, list[Run]] = {}
-    for run in inside:
-        by_height.setdefault(round(run.y / 3), []).append(run)
-    if len(by_height) < _SIDE_LINES:
-        return False
     used = max(run.right for run in inside) - min(run.left for run in inside)
-    filled = median(sum(run.right - run.left for run in level) / used for level in by_height.values())
-    return filled >= _FILLED_PART and len(inside) / len(by_height) <= _PIECES
+    full = [run for run in inside if run.right - run.left >= used * _FILLED_PART]
+    return len(full) >= _SIDE_LINES and sum(run.weight for run in full) >= _PROSE_PART * sum(
+        run.weight for run in inside
+    )
 
 
-def zones_of(runs: Sequence[Run], columns: bool, depth: int = 2) -> list[list[Run]]:
+def zones_of(runs: Sequence[Run], columns: bool, expected: float | None = None, depth: int = 2) -> list[list[Run]]:
     """Return groups of runs in reading order, one per column; what spans the gutter parts columns above and below."""
-    gutter = find_gutter(runs) if columns and depth else None
+    gutter = find_gutter(runs, expected) if columns and depth else None
     if gutter is None:
         return [list(runs)] if runs else []
     zones: list[list[Run]] = []
     sides: tuple[list[Run], list[Run]] = ([], [])
     wide: list[Run] = []
     for run in sorted(runs, key=lambda run: -run.y):
-        crossing = run.left < gutter - 1 and run.right > gutter + 1
+        crossing = run.left < gutter - _GUTTER_PT and run.right > gutter + _GUTTER_PT
         if crossing and (sides[0] or sides[1]):
             zones += _sides(sides, depth)
             sides = ([], [])
         if not crossing and wide:
             zones.append(wide)
             wide = []
-        (wide if crossing else sides[run.left >= gutter - 1]).append(run)
+        (wide if crossing else sides[run.left + run.right > 2 * gutter]).append(run)
     if wide:
         zones.append(wide)
     return zones + _sides(sides, depth)

@@ -72,6 +72,8 @@ class _Drafter:
             self.drafts.append(Draft(kind, [line], small=small))
 
     def _kind(self, line: Line) -> Kind:
+        if not any(map(str.isalnum, line.text)):
+            return self.drafts[-1].kind if self.drafts and self.drafts[-1].kind != "heading" else "equation"
         if line.mono > _CODE:
             return "code"
         if line.cells >= 3 and line.math < 0.5:

@@ -10,7 +10,8 @@ from typing import Final
 from functions.extract.parsers.pdf.lines import Line
 
 _NUMBERED: Final = re.compile(
-    r"(?:(?:appendix|chapter|part)\s+)?((?:\d{1,2}|[A-Z]|[IVX]{1,5})(?:\.\d{1,2}){0,4})(?:[.:]\s*|\s+)(?=\S)", re.I
+    r"^(?:(?:appendix|chapter|part|section)\s+)?(?:\d{1,2}|[A-Z]|[IVX]{1,5})(?:\.\d{1,2}){0,4}(?:[.:]\s*|\s+)(?=\S)",
+    re.IGNORECASE,
 )
 _DEEP_NUMBER: Final = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s+[A-Z]")
 GENERIC: Final = re.compile(
@@ -19,6 +20,7 @@ GENERIC: Final = re.compile(
     re.I,
 )
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
+_DATED: Final = re.compile(r"\b(?:19|20)\d\d\b")
 _LARGER: Final = 1.12
 _LONGEST: Final = 160
 _MOST_LINES: Final = 3
@@ -34,8 +36,14 @@ class Bookmark:
 
 
 def normalise(text: str) -> str:
-    """Return letters and digits only, without a section number at the start, to compare headings by."""
-    return _NOT_ALNUM.sub("", _NUMBERED.sub("", text.strip(), count=1).lower())
+    """Return the text's letters and digits, to compare headings and titles by."""
+    return _NOT_ALNUM.sub("", text.lower())
+
+
+def _keys(text: str) -> set[str]:
+    """Return what a heading may be known by: with and without its number."""
+    text = text.strip()
+    return {normalise(text), normalise(_NUMBERED.sub("", text))} - {""}
 
 
 def body_size(lines: Iterable[Line]) -> float:
@@ -54,11 +62,12 @@ class Headings:
         self._body = body_size(lines)
         self._marks: dict[str, list[Bookmark]] = {}
         for mark in bookmarks:
-            if key := normalise(mark.title):
+            for key in _keys(mark.title):
                 self._marks.setdefault(key, []).append(mark)
         matched = [mark for line in lines for mark in [self._bookmark(line.text, line.page)] if mark]
         self._trusted = len(matched) >= 3
         sizes = {round(line.size, 1) for line in lines if self._larger(line) and self._plausible(line)}
+        self._opening = self._find_opening(lines)
         self._ranks = {size: rank for rank, size in enumerate(sorted(sizes, reverse=True)[:4], start=1)}
 
     def match(self, lines: Sequence[Line], index: int) -> tuple[int, int] | None:
@@ -70,20 +79,28 @@ class Headings:
         line = lines[index]
         if not self._plausible(line) or not self._stands_out(line) or not _apart(lines, index):
             return None
-        if self._trusted and not GENERIC.fullmatch(line.text):
+        if (self._trusted or index < self._opening) and not GENERIC.fullmatch(line.text):
             return None
         count = 1
         while count < _MOST_LINES and index + count < len(lines) and self._continues(lines, index + count):
             count += 1
         return self._level(line), count
 
+    def _find_opening(self, lines: Sequence[Line]) -> int:
+        """Return the index of the first sure heading of the first page: what is large above it are names and logos."""
+        for index, line in enumerate(lines):
+            if line.page > 1:
+                break
+            sure = GENERIC.fullmatch(line.text) or _DEEP_NUMBER.match(line.text) or self._bookmark(line.text, 1)
+            if sure and self._plausible(line):
+                return index
+        return 0
+
     def _bookmark(self, text: str, page: int) -> Bookmark | None:
         if len(text) > 2 * _LONGEST:
             return None
-        near = [
-            mark for mark in self._marks.get(normalise(text), ()) if mark.page is None or abs(mark.page - page) <= 1
-        ]
-        return near[0] if near else None
+        found = (mark for key in _keys(text) for mark in self._marks.get(key, ()))
+        return next((mark for mark in found if mark.page is None or abs(mark.page - page) <= 1), None)
 
     def _larger(self, line: Line) -> bool:
         return line.size >= self._body * _LARGER
@@ -92,6 +109,8 @@ class Headings:
         text = line.text
         letters = sum(map(str.isalpha, text))
         if len(text) > _LONGEST or letters < max(3, len(text) * 0.4) or line.mono > 0.5 or line.math > 0.3:
+            return False
+        if line.page == 1 and _DATED.search(text):
             return False
         return text[-1] not in ",;" and (text[0].isalnum() and not text[0].islower())
 

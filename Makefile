@@ -1,0 +1,57 @@
+# What each target is for: `make help`. PORT, RESEARCH_KB_HOME and LISTEN tell stacks apart (docs/configuration.md).
+
+SHELL := /bin/bash
+PYTHON ?=
+SYSTEM_PYTHON := $(or $(PYTHON),python3)
+PY := .venv/bin/python
+BOOTSTRAP = PYTHON="$(PYTHON)" $(SYSTEM_PYTHON) local/bootstrap.py
+DETACH ?=
+FOLLOW ?= 1
+TESTS ?= tests
+BENCH ?=
+UPGRADE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs test lint bench lock
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+up: ## set up and start everything, load the sample, ask a question; DETACH=1 returns when ready
+	@$(BOOTSTRAP) main --triton
+	@exec $(PY) -m local.commands up $(if $(filter-out 0,$(DETACH)),--detach)
+
+down: ## end this stack and nothing else; the data stay
+	@if [ -x $(PY) ]; then $(PY) -m local.commands down; else echo "no stack: nothing is set up here"; fi
+
+status: ## processes, ports and memory of each part
+	@if [ -x $(PY) ]; then $(PY) -m local.commands status; else echo "no stack: nothing is set up here"; fi
+
+logs: ## readable logs of all parts, followed; FOLLOW=0 only shows the last lines
+	@if [ -x $(PY) ]; then exec $(PY) -m local.commands logs $(if $(filter-out 0,$(FOLLOW)),--follow); \
+	else echo "no stack: nothing is set up here"; fi
+
+test: ## all tests, on a stack of their own; TESTS=tests/unit for a part
+	@$(BOOTSTRAP) dev --triton
+	@$(PY) -m pytest $(TESTS)
+
+lint: ## ruff and mypy --strict
+	@$(BOOTSTRAP) dev
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy .
+
+bench: ## measure this machine and print the table of docs/benchmarks.md; BENCH=... for its options
+	@$(BOOTSTRAP) dev --triton
+	@$(PY) -m bench $(BENCH)
+
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: ## write the locks anew from requirements/*.in and Kafka's coordinates; UPGRADE=1 takes newer versions
+	@$(BOOTSTRAP) dev
+	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(LOCK) requirements/main.in -o requirements/main.txt
+	@$(LOCK) requirements/dev.in -c requirements/main.txt -o requirements/dev.txt
+	@$(LOCK) requirements/triton.in -o requirements/triton.txt
+	@$(LOCK) --no-deps requirements/triton-nodeps.in -o requirements/triton-nodeps.txt
+	@$(PY) -m local.kafka_jars

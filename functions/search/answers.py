@@ -31,7 +31,7 @@ class HitSource(BaseModel):
 
 
 class Scores(BaseModel):
-    """Higher is better; null where the leg did not find the passage or did not run."""
+    """Higher is better; null where the leg does not know the passage or did not run."""
 
     lexical: float | None = Field(description="BM25.")
     dense: float | None = Field(description="Cosine similarity.")

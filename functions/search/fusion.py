@@ -43,15 +43,19 @@ def normalize_dense(scores: Mapping[int, float]) -> dict[int, float]:
 _NORMALIZE = {"lexical": normalize_lexical, "dense": normalize_dense}
 
 
-def fuse(legs: Mapping[str, Mapping[int, float]], weights: Mapping[str, float]) -> list[Fused]:
+def fuse(
+    legs: Mapping[str, Mapping[int, float]],
+    weights: Mapping[str, float],
+    completions: Mapping[str, Mapping[int, float]] | None = None,
+) -> list[Fused]:
     """Return the union of the legs' candidates, best first.
 
-    legs: raw scores by passage id, by leg. A passage that a leg did not find counts as its worst there.
+    legs: raw scores by passage id, by leg. completions: by leg, the scores of passages that only another leg chose.
+    A passage whose score a leg does not know counts as that leg's worst.
     """
-    normalized = {leg: _NORMALIZE[leg](scores) for leg, scores in legs.items()}
-    union: dict[int, None] = {}
-    for scores in legs.values():
-        union.update(dict.fromkeys(scores))
+    union = list(dict.fromkeys(key for scores in legs.values() for key in scores))
+    known = {leg: {**(completions or {}).get(leg, {}), **scores} for leg, scores in legs.items()}
+    normalized = {leg: _NORMALIZE[leg](scores) for leg, scores in known.items()}
     fused = []
     for key in union:
         parts = {leg: scores.get(key, 0.0) for leg, scores in normalized.items()}

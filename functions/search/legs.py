@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,13 @@ LATE = "no answer within {:g} s"
 class Found:
     """What the legs brought.
 
-    legs: raw scores by passage id, of each leg that answered. failed: the reason, of each that did not.
+    legs: raw scores by passage id, best first, of each leg that answered. failed: the reason, of each that did not.
+    completions: by leg, scores of passages that only another leg chose.
     took_ms: by stage. version: of the lexical index as the leg saw it.
     """
 
     legs: dict[str, dict[int, float]] = field(default_factory=dict)
+    completions: dict[str, dict[int, float]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     degraded: list[dict[str, str]] = field(default_factory=list)
     took_ms: dict[str, float] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Legs:
 
     def __init__(self, store: Store, scope: Awaitable[Scope], timeout_s: float) -> None:
         self._store, self._scope, self._timeout_s = store, scope, timeout_s
+        self._lexical_over = asyncio.Event()
         self.found = Found()
 
     async def run(
@@ -63,6 +67,8 @@ class Legs:
             async with asyncio.TaskGroup() as group:
                 if "lexical" in names:
                     group.create_task(self._guard("lexical", self._lexical(query, scope, count)))
+                else:
+                    self._lexical_over.set()
                 if embedding is not None:
                     group.create_task(self._guard("dense", self._dense(embedding, scope, count)))
         finally:
@@ -95,7 +101,10 @@ class Legs:
 
     async def _lexical(self, query: str, scope: Scope, count: int) -> None:
         started = time.perf_counter()
-        hits: LexicalHits = await self._store.lexical(query, scope, count)
+        try:
+            hits: LexicalHits = await self._store.lexical(query, scope, count)
+        finally:
+            self._lexical_over.set()
         self.found.took_ms["lexical"] = since_ms(started)
         self.found.legs["lexical"], self.found.version = hits.scores, str(hits.version)
         if hits.terms == 0:
@@ -115,10 +124,12 @@ class Legs:
                 f"{model.dimension}"
             )
             return
+        await self._lexical_ids_known()
         started = time.perf_counter()
-        scores = await self._store.dense(vector, model, scope, count)
+        hits = await self._store.dense(vector, model, scope, count, list(self.found.legs.get("lexical", ())))
         self.found.took_ms["dense"] = since_ms(started)
-        self.found.legs["dense"] = scores
+        scores = self.found.legs["dense"] = hits.scores
+        self.found.completions["dense"] = hits.others
         if vector.truncated:
             self.found.degrade("dense", "the query is longer than the model reads: its end counts by its words alone")
         if len(scores) < min(count, scope.passages):
@@ -126,6 +137,15 @@ class Legs:
             self.found.degrade(
                 "dense", f"under_filled: {len(scores)} of {wanted} candidates have vectors or were found"
             )
+
+    async def _lexical_ids_known(self) -> None:
+        """Wait for the lexical candidates, so that one round trip brings their similarities too.
+
+        Embedding takes longer than the lexical leg: this waits only when that leg is in trouble, and not for long.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout_s / 4):
+                await self._lexical_over.wait()
 
 
 def _nothing_answered(failed: dict[str, str]) -> Problem:

@@ -60,7 +60,7 @@ class Search:
         _refuse_absent(request, scope, found)
         weights = leg_weights(request.context_type, list(found.legs))
         fusing = time.perf_counter()
-        fused = fuse(found.legs, weights)
+        fused = fuse(found.legs, weights, found.completions)
         found.took_ms["fuse"] = since_ms(fusing)
         ranked = await self._load(fused, request, found)
         reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
@@ -139,6 +139,7 @@ def _show(
     lexical, dense = found.legs.get("lexical", none), found.legs.get("dense", none)
     lexical_ranks = {key: rank for rank, key in enumerate(lexical, start=1)}
     dense_ranks = {key: rank for rank, key in enumerate(dense, start=1)}
+    similarities = {**found.completions.get("dense", none), **dense}
     hits = []
     for item in ranked:
         key, row = item.fused.passage_id, item.row
@@ -152,7 +153,7 @@ def _show(
             "source": _source(row),
             "scores": {
                 "lexical": lexical.get(key),
-                "dense": dense.get(key),
+                "dense": similarities.get(key),
                 "rerank": item.rerank,
                 "combined": item.combined,
             },

@@ -1,5 +1,6 @@
 """The search function's queries; each takes a connection for itself, late, and gives it back at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,14 @@ class LexicalHits:
     terms: int
     version: int
     scores: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class DenseHits:
+    """scores: cosine similarity by passage id, best first; others: of the passages asked for besides."""
+
+    scores: dict[int, float]
+    others: dict[int, float]
 
 
 class Store:
@@ -102,35 +111,34 @@ class Store:
         scores = dict(zip(row["passage_ids"] or (), row["scores"] or (), strict=True))
         return LexicalHits(row["terms"], row["version"], scores)
 
-    async def dense(self, vector: bytes, model: Model, scope: Scope, count: int) -> dict[int, float]:
-        """Return cosine similarity by passage id of the `count` nearest passages, best first."""
+    async def dense(
+        self, vector: bytes, model: Model, scope: Scope, count: int, others: Sequence[int] = ()
+    ) -> DenseHits:
+        """Return the `count` nearest passages, and the similarity of `others` wherever they rank."""
+        wanted = list(others)
         if scope.passages**2 <= SCAN_COST * scope.everything and not scope.whole:
-            return await self._compare(vector, model, scope, count)
-        found = await self._walk(vector, model, scope, count)
-        if len(found) < min(count, scope.passages) and not scope.whole and scope.passages <= MOST_COMPARED:
-            return await self._compare(vector, model, scope, count)
+            return await self._compare(vector, model, scope, count, wanted)
+        found = await self._walk(vector, model, scope, count, wanted)
+        if len(found.scores) < min(count, scope.passages) and not scope.whole and scope.passages <= MOST_COMPARED:
+            return await self._compare(vector, model, scope, count, wanted)
         return found
 
-    async def _walk(self, vector: bytes, model: Model, scope: Scope, count: int) -> dict[int, float]:
+    async def _walk(self, vector: bytes, model: Model, scope: Scope, count: int, others: list[int]) -> DenseHits:
         """Ask the graph; it goes on until `count` passages have passed the filters."""
-        collections = None if scope.whole else scope.collections
         if scope.filters is None:
             query = sql_for(load_sql(__file__, "dense_ranked"), model)
-            row = await self._row(query, vector, str(count), collections, count)
-        else:
-            query = sql_for(load_sql(__file__, "dense_filtered"), model)
-            row = await self._row(query, vector, str(count), scope.collections, count, *scope.filters)
-        return _similarities(row)
+            collections = None if scope.whole else scope.collections
+            return _dense_hits(await self._row(query, vector, str(count), collections, count, others))
+        query = sql_for(load_sql(__file__, "dense_filtered"), model)
+        return _dense_hits(await self._row(query, vector, str(count), scope.collections, count, *scope.filters, others))
 
-    async def _compare(self, vector: bytes, model: Model, scope: Scope, count: int) -> dict[int, float]:
+    async def _compare(self, vector: bytes, model: Model, scope: Scope, count: int, others: list[int]) -> DenseHits:
         """Compare with every passage of the scope."""
         if scope.filters is None:
             query = sql_for(load_sql(__file__, "dense_collection"), model)
-            row = await self._row(query, vector, scope.collections, count, MOST_COMPARED)
-        else:
-            query = sql_for(load_sql(__file__, "dense_exact"), model)
-            row = await self._row(query, vector, scope.collections, count, *scope.filters)
-        return _similarities(row)
+            return _dense_hits(await self._row(query, vector, scope.collections, count, MOST_COMPARED, others))
+        query = sql_for(load_sql(__file__, "dense_exact"), model)
+        return _dense_hits(await self._row(query, vector, scope.collections, count, *scope.filters, others))
 
     async def hits(self, passage_ids: list[int]) -> dict[int, Any]:
         """Return what is shown of the passages, by id; those removed meanwhile are missing."""
@@ -146,5 +154,8 @@ class Store:
         return terms
 
 
-def _similarities(row: Any) -> dict[int, float]:
-    return dict(zip(row["passage_ids"] or (), row["similarities"] or (), strict=True))
+def _dense_hits(row: Any) -> DenseHits:
+    return DenseHits(
+        dict(zip(row["passage_ids"] or (), row["similarities"] or (), strict=True)),
+        dict(zip(row["other_ids"] or (), row["other_similarities"] or (), strict=True)),
+    )

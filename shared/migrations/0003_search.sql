@@ -18,3 +18,31 @@ $$;
 
 -- NULL: not in the lexical index yet.
 ALTER TABLE passages ALTER COLUMN lexical_length DROP NOT NULL, ALTER COLUMN lexical_length DROP DEFAULT;
+
+-- The sources that a search's filters leave, NULL meaning no such filter; inlined into its callers.
+-- An author is named in full or by last name ("Pearl" finds "Judea Pearl" and "Pearl, Judea"), in any case.
+CREATE FUNCTION matching_sources(
+    collections integer[], source_ids uuid[], source_types text[], year_from integer, year_to integer,
+    authors text[], metadata jsonb
+)
+RETURNS TABLE (id uuid, passages integer)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT s.id, s.passages
+    FROM sources AS s
+    WHERE s.collection_id = ANY ($1)
+      AND ($2 IS NULL OR s.id = ANY ($2))
+      AND ($3 IS NULL OR s.source_type = ANY ($3))
+      AND ($4 IS NULL OR s.year >= $4)
+      AND ($5 IS NULL OR s.year <= $5)
+      AND ($6 IS NULL OR EXISTS (
+          SELECT FROM unnest(s.authors) AS a (name) CROSS JOIN unnest($6) AS w (name)
+          WHERE lower(a.name) = lower(w.name)
+             OR right(lower(a.name), length(w.name) + 1) = ' ' || lower(w.name)
+             OR left(lower(a.name), length(w.name) + 1) = lower(w.name) || ','
+      ))
+      -- Containment finds the rows by index; equality of each value is stricter (no partial objects or arrays).
+      AND ($7 IS NULL OR s.metadata @> $7 AND NOT EXISTS (
+          SELECT FROM jsonb_each($7) AS f WHERE s.metadata -> f.key IS DISTINCT FROM f.value
+      ));
+END;

@@ -1,7 +1,8 @@
 -- Nearest passages of collections small beside the rest, each compared; a template like dense_ranked.
 -- $1 halfvec query, $2 integer[] collections, $3 integer hits, $4 integer most vectors of a collection
--- -> passage_ids bigint[], similarities float8[] (cosine, best first)
-WITH nearest AS (
+-- $5 bigint[] passages whose similarity is wanted as well, wherever they rank
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first), other_ids bigint[], other_similarities float8[]
+WITH nearest AS MATERIALIZED (
     SELECT e.passage_id, 1 - (e.embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
     FROM unnest($2::integer[]) AS c (id)
     CROSS JOIN LATERAL (
@@ -12,7 +13,13 @@ WITH nearest AS (
     ) AS e
     ORDER BY similarity DESC, e.passage_id
     LIMIT $3
+),
+others AS (
+    SELECT passage_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    FROM embeddings
+    WHERE passage_id = ANY ($5::bigint[]) AND model_id = {model} AND live
 )
-SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
-       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
-FROM nearest
+SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) FROM nearest) AS passage_ids,
+       (SELECT array_agg(similarity ORDER BY similarity DESC, passage_id) FROM nearest) AS similarities,
+       (SELECT array_agg(passage_id) FROM others) AS other_ids,
+       (SELECT array_agg(similarity) FROM others) AS other_similarities

@@ -1,8 +1,9 @@
 -- Nearest passages among the few that filters leave, each compared; a template like dense_ranked.
 -- $1 halfvec query, $2 integer[] collections, $3 integer hits,
 -- $4 uuid[] source ids, $5 text[] source types, $6 integer year from, $7 integer year to, $8 text[] authors, $9 jsonb metadata
--- -> passage_ids bigint[], similarities float8[] (cosine, best first)
-WITH nearest AS (
+-- $10 bigint[] passages whose similarity is wanted as well, wherever they rank
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first), other_ids bigint[], other_similarities float8[]
+WITH nearest AS MATERIALIZED (
     SELECT e.passage_id, 1 - (e.embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
     FROM matching_sources($2, $4, $5, $6, $7, $8, $9) AS s
     CROSS JOIN LATERAL (
@@ -11,7 +12,13 @@ WITH nearest AS (
     ) AS e
     ORDER BY similarity DESC, e.passage_id
     LIMIT $3
+),
+others AS (
+    SELECT passage_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    FROM embeddings
+    WHERE passage_id = ANY ($10::bigint[]) AND model_id = {model} AND live
 )
-SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
-       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
-FROM nearest
+SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) FROM nearest) AS passage_ids,
+       (SELECT array_agg(similarity ORDER BY similarity DESC, passage_id) FROM nearest) AS similarities,
+       (SELECT array_agg(passage_id) FROM others) AS other_ids,
+       (SELECT array_agg(similarity) FROM others) AS other_similarities

@@ -2,8 +2,9 @@
 -- The settings are made by the statement itself: no round trip, nothing left behind on a pooled connection. They are
 -- read when the index scan starts, and the scan needs the query vector that comes with them.
 -- $1 halfvec query, $2 text ef_search, $3 integer[] collections, NULL: all, $4 integer hits
--- -> passage_ids bigint[], similarities float8[] (cosine, best first)
-WITH nearest AS (
+-- $5 bigint[] passages whose similarity is wanted as well, wherever they rank
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first), other_ids bigint[], other_similarities float8[]
+WITH nearest AS MATERIALIZED (
     SELECT passage_id, 1 - distance AS similarity
     FROM (
         SELECT passage_id, collection_id,
@@ -19,7 +20,13 @@ WITH nearest AS (
     ) AS ordered
     WHERE $3::integer[] IS NULL OR collection_id = ANY ($3)
     LIMIT $4
+),
+others AS (
+    SELECT passage_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    FROM embeddings
+    WHERE passage_id = ANY ($5::bigint[]) AND model_id = {model} AND live
 )
-SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) AS passage_ids,
-       array_agg(similarity ORDER BY similarity DESC, passage_id) AS similarities
-FROM nearest
+SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) FROM nearest) AS passage_ids,
+       (SELECT array_agg(similarity ORDER BY similarity DESC, passage_id) FROM nearest) AS similarities,
+       (SELECT array_agg(passage_id) FROM others) AS other_ids,
+       (SELECT array_agg(similarity) FROM others) AS other_similarities

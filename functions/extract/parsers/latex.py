@@ -53,6 +53,7 @@ _RULES: Final = re.compile(
     r"\\(?:hline|toprule|midrule|bottomrule|cline\{[^}]{0,20}\}|cmidrule(?:\([^)]{0,9}\))?\{[^}]{0,20}\})"
 )
 _BARE_MACRO: Final = re.compile(r"\\[A-Za-z]+\*?|[{}~]")
+_END: Final = re.compile(r"(?m)^[ \t]*\\end\{document\}")
 _TAGS: Final = re.compile(r"\\(?:label\{[^}]{0,200}\}|nonumber|notag)")
 
 
@@ -61,8 +62,8 @@ def parse(text: str, limits: Limits) -> Extracted:
     source = prepare(clean(text))
     begin = source.find(r"\begin{document}")
     preamble, body = (source[:begin], source[begin + len(r"\begin{document}") :]) if begin >= 0 else (source, source)
-    end = body.find(r"\end{document}")
-    body = body[:end] if end >= 0 else body
+    ending = _END.search(body)
+    body = body[: ending.start()] if ending else body
     title = _named(source, "Plaintitle", "title")
     composer = Composer(limits.text_chars)
     if title:

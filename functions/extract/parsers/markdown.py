@@ -21,6 +21,7 @@ from functions.extract.parsers.characters import clean, collapse
 from functions.extract.parsers.composer import Composer
 
 _HEADING_ATTRIBUTES: Final = re.compile(r"\s*\{[#.\-=][^{}]*\}\s*$")
+_PART: Final = re.compile(r"\((?:PART|APPENDIX)\*?\)")
 # Headings that name a part of any document, not the document.
 _GENERIC: Final = re.compile(
     r"(?:\d+\.?\s*)?(?:abstract|summary|introduction|background|overview|statement of need|motivation|contents|"
@@ -75,7 +76,16 @@ def _title_heading(tokens: Sequence[Token]) -> int | None:
         return None
     first = headings[0]
     level = tokens[first].tag
-    if any(token.type == "inline" for token in tokens[:first]) or _GENERIC.fullmatch(_inline(tokens[first + 1])):
+    if any(token.type == "inline" for token in tokens[:first]):
+        return None
+    if _PART.match(_inline(tokens[first + 1])):  # bookdown's parts of a book stand above the chapter's own title
+        headings = headings[1:]
+        if not headings:
+            return None
+        first = headings[0]
+        level = tokens[first].tag
+    alone = not any(tokens[index].tag == level for index in headings[1:])
+    if _GENERIC.fullmatch(_inline(tokens[first + 1])) and not alone:
         return None
     higher_or_equal = [index for index in headings[1:] if tokens[index].tag <= level]
     return first if level == "h1" or not higher_or_equal else None

@@ -142,14 +142,15 @@ def _compose(
     if title_lines and title:
         composer.title(title, title_lines[0].page)
     rest = [line for line in lines if id(line) not in shown]
+    authors = front.authors([line for line in rest if line.page == 1], title_lines, stored["Author"])
     vocabulary = Vocabulary(_whole_words(rest))
-    for block in rejoin(draft(rest, Headings(rest, bookmarks))):
+    for block in rejoin(draft(rest, Headings(rest, bookmarks, authors))):
         _add(composer, block, vocabulary)
     textless = [number for number, page in enumerate(pages, start=1) if not page]
     return composer.finish(
         media_type="application/pdf",
         title=title,
-        authors=front.authors([line for line in rest if line.page == 1], title_lines, stored["Author"]),
+        authors=authors,
         year=front.year(first),
         doi=front.doi(first),
         pages=len(pages),

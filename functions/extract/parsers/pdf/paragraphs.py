@@ -74,14 +74,25 @@ class _Drafter:
     def _kind(self, line: Line) -> Kind:
         if not any(map(str.isalnum, line.text)):
             return self.drafts[-1].kind if self.drafts and self.drafts[-1].kind != "heading" else "equation"
+        if self._references_level:
+            return "paragraph"
         if line.mono > _CODE:
-            return "code"
+            return "paragraph" if self._within_text(line) else "code"
         if line.cells >= 3 and line.math < 0.5:
             return "table"
         if _CAPTION.match(line.text):
             return "caption"
-        item = _ITEM.match(line.text) and not self._references_level
-        return "equation" if _is_formula(line) else "list" if item else "paragraph"
+        return "equation" if _is_formula(line) else "list" if _ITEM.match(line.text) else "paragraph"
+
+    def _within_text(self, line: Line) -> bool:
+        """Whether a line in a typewriter face is the middle of a sentence that began above it."""
+        last = self.drafts[-1] if self.drafts else None
+        if last is None or last.kind not in ("paragraph", "list"):
+            return False
+        above = last.lines[-1]
+        full = above.right > above.right_edge - 0.1 * (above.right_edge - above.left_edge)
+        close = above.page == line.page and above.zone == line.zone and above.y - line.y < _GAP * self._leading
+        return full and close and not _FINAL.search(above.text) and line.left < above.left + line.size
 
     def _belongs(self, last: Draft, line: Line, kind: Kind) -> bool:  # noqa: PLR0911 - one reason to part lines each
         above = last.lines[-1]
@@ -92,6 +103,8 @@ class _Drafter:
             return kind == last.kind and gap < 3.2 * max(line.size, above.size)
         if gap > _GAP * self._leading * max(line.size, above.size) / self._body:
             return last.kind == kind == "equation" and gap < 3 * line.size
+        if last.kind == "table" and kind in ("paragraph", "list"):
+            return line.cells > 1 or line.left > min(row.left for row in last.lines) + 3 * line.size
         if kind in ("table", "equation"):
             return last.kind == kind or (kind == "equation" and last.kind != "table" and line.left > above.left + 1)
         if last.kind in ("table", "equation"):
@@ -162,7 +175,7 @@ def rejoin(drafts: Sequence[Draft]) -> list[Draft]:
     joined: list[Draft] = []
     open_at: int | None = None
     for block in drafts:
-        if block.kind == "heading":
+        if block.kind in ("heading", "equation", "code"):
             open_at = None
         elif open_at is not None and _flows(block) and _moved_on(joined[open_at], block):
             if _runs_on(joined[open_at], block):

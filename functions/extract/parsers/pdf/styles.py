@@ -21,6 +21,7 @@ GENERIC: Final = re.compile(
 )
 _NOT_ALNUM: Final = re.compile(r"[\W_]+")
 _DATED: Final = re.compile(r"\b(?:19|20)\d\d\b")
+_CHAPTER: Final = re.compile(r"(?:chapter|part|appendix)\s+(?:\d{1,3}|[A-Z]|[IVX]{1,5})\.?", re.IGNORECASE)
 _LARGER: Final = 1.12
 _LONGEST: Final = 160
 _MOST_LINES: Final = 3
@@ -58,7 +59,10 @@ def body_size(lines: Iterable[Line]) -> float:
 class Headings:
     """Decides which lines of a document are headings, and of which level."""
 
-    def __init__(self, lines: Sequence[Line], bookmarks: Sequence[Bookmark]) -> None:
+    def __init__(self, lines: Sequence[Line], bookmarks: Sequence[Bookmark], names: Iterable[str] = ()) -> None:
+        """names: of the authors, which stand in large type, too."""
+        self._names = {normalise(name) for name in names}
+        self._used: set[int] = set()
         self._body = body_size(lines)
         self._marks: dict[str, list[Bookmark]] = {}
         for mark in bookmarks:
@@ -75,8 +79,11 @@ class Headings:
         for count in range(min(_MOST_LINES, len(lines) - index), 0, -1):
             group = lines[index : index + count]
             if _together(group) and (mark := self._bookmark(" ".join(line.text for line in group), group[0].page)):
+                self._used.add(id(mark))
                 return mark.level, count
         line = lines[index]
+        if _CHAPTER.fullmatch(line.text) and self._larger(line) and index + 1 < len(lines):
+            return 1, 2 if self._larger(lines[index + 1]) and lines[index + 1].page == line.page else 1
         if not self._plausible(line) or not self._stands_out(line) or not _apart(lines, index):
             return None
         if (self._trusted or index < self._opening) and not GENERIC.fullmatch(line.text):
@@ -99,7 +106,7 @@ class Headings:
     def _bookmark(self, text: str, page: int) -> Bookmark | None:
         if len(text) > 2 * _LONGEST:
             return None
-        found = (mark for key in _keys(text) for mark in self._marks.get(key, ()))
+        found = (mark for key in _keys(text) for mark in self._marks.get(key, ()) if id(mark) not in self._used)
         return next((mark for mark in found if mark.page is None or abs(mark.page - page) <= 1), None)
 
     def _larger(self, line: Line) -> bool:
@@ -110,7 +117,7 @@ class Headings:
         letters = sum(map(str.isalpha, text))
         if len(text) > _LONGEST or letters < max(3, len(text) * 0.4) or line.mono > 0.5 or line.math > 0.3:
             return False
-        if line.page == 1 and _DATED.search(text):
+        if line.page == 1 and (_DATED.search(text) or normalise(text) in self._names):
             return False
         return text[-1] not in ",;" and (text[0].isalnum() and not text[0].islower())
 

@@ -18,6 +18,8 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from shared.answers import Answer
@@ -91,7 +93,9 @@ class AdmittingRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request of this route."""
-        if self.requirement is None or (self.methods and scope["method"] not in self.methods):
+        if self.methods and scope["method"] not in self.methods:
+            raise HTTPException(405, headers={"Allow": ", ".join(_allowed_methods(scope))})
+        if self.requirement is None:
             await super().handle(scope, receive, send)
             return
         door: Door = scope["app"].state.door
@@ -129,6 +133,14 @@ def install_admission(app: FastAPI) -> None:
 def _find_requirement(route: APIRoute) -> Requirement | None:
     found = [sub.call for sub in route.dependant.dependencies if isinstance(sub.call, Requirement)]
     return found[0] if found else None
+
+
+def _allowed_methods(scope: Scope) -> list[str]:
+    """Return the methods of every route with the path of `scope`: the one that was tried knows its own alone."""
+    routes = [route for route in scope["app"].router.routes if isinstance(route, APIRoute)]
+    return sorted(
+        {method for route in routes if route.matches(scope)[0] != Match.NONE for method in route.methods or ()}
+    )
 
 
 def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> ApiKey:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
 Tier = Literal["free", "standard", "premium"]
 KeyScope = Literal["search", "read", "ingest", "admin"]
@@ -32,8 +32,8 @@ class AskedLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    per_hour: int | None = Field(default=None, ge=1, le=2_000_000_000)
-    concurrent: int | None = Field(default=None, ge=1, le=10_000)
+    per_hour: StrictInt | None = Field(default=None, ge=1, le=2_000_000_000)
+    concurrent: StrictInt | None = Field(default=None, ge=1, le=10_000)
 
 
 def _once(values: list[str]) -> list[str]:

@@ -1,10 +1,10 @@
 """What is decided before the database is asked, and what routes say about it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
 from shared.access import Caller, install_admission, presented_key, require
 from shared.api_keys import mint_key
@@ -17,7 +17,7 @@ TEXT = KEY.reveal().encode()
 NOWHERE = Settings(database_url="postgresql://nobody@127.0.0.1:1/none", log_level="critical")
 
 
-def make_app() -> Any:
+def make_app() -> FastAPI:
     """An app with one route for the scope search, one for ingest or admin, and one for any key."""
     app = create_function_app("test", NOWHERE)
     install_admission(app)
@@ -37,7 +37,7 @@ def make_app() -> Any:
     return app
 
 
-def client_of(app: Any) -> httpx.AsyncClient:
+def client_of(app: FastAPI) -> httpx.AsyncClient:
     """A client that calls `app` in this process and sees its 500s."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://test")
@@ -81,6 +81,19 @@ async def test_the_key_is_asked_for_before_the_body_is_read() -> None:
     assert response.status_code == 401
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["action"]
+
+
+async def test_another_method_is_told_which_ones_there_are() -> None:
+    """405 lists the methods of all routes of the path, not of the first alone."""
+    app = make_app()
+
+    @app.get("/either")
+    async def look(caller: Annotated[Caller, require("read")]) -> str:
+        return caller.tier
+
+    async with client_of(app) as client:
+        response = await client.options("/either")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
 
 
 async def test_without_a_database_nobody_comes_in() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -33,7 +34,9 @@ class Console:
             # Standard output is the log file.
             print(line, flush=True)
             return
-        print(format_line("stack", line, self._colour), flush=True)
+        # A terminal or pipe that went away must not keep the stack from ending in order.
+        with contextlib.suppress(OSError):
+            print(format_line("stack", line, self._colour), flush=True)
         with (self._settings.logs / "stack.log").open("a") as log:
             log.write(line + "\n")
 

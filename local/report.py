@@ -49,6 +49,7 @@ def _state(record: StackRecord | None) -> str:
 
 def _describe_part(part: PartRecord, alone: bool = False) -> dict[str, Any]:
     rss, pss = _memory(part.identity, alone)
+    own_rss = rss if alone else _memory(part.identity, alone=True)[0]
     return {
         "state": part.state if part.external or rss is not None else "dead",
         "external": part.external,
@@ -58,6 +59,8 @@ def _describe_part(part: PartRecord, alone: bool = False) -> dict[str, Any]:
         "note": part.note,
         "rss_bytes": rss,
         "pss_bytes": pss,
+        # Of the process itself, without its children (Postgres' backends, Triton's stubs, extraction workers).
+        "process_rss_bytes": own_rss,
     }
 
 
@@ -97,7 +100,7 @@ def render(report: dict[str, Any], colour: bool) -> str:
         f"public    {report['url']}",
         f"internal  {report['internal_url']} (event functions, /metrics; port {report['internal_port']})",
         f"memory    whole stack {_mb(report['memory']['pss_bytes'])} MB (PSS; sum of RSS "
-        f"{_mb(report['memory']['rss_bytes'])} MB), process of all functions {_mb(functions.get('rss_bytes'))} MB RSS",
+        f"{_mb(report['memory']['rss_bytes'])} MB), process of all functions {_mb(functions.get('process_rss_bytes'))} MB RSS",
     ]
     return "\n".join(lines)
 

@@ -50,6 +50,8 @@ async def _make_missing(bootstrap: str) -> list[str]:
             answer = await client.create_topics([NewTopic(name, PARTITIONS, replicas) for name in missing])
             for _, code, *_ in answer.topic_errors:
                 _raise_for(code)
+        # The first question for a group makes the broker create its offsets topic: before the consumers need it.
+        await client.find_coordinator("research-kb")
         return missing
     finally:
         await client.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from local.settings import REPOSITORY, StackError, StackSettings
@@ -143,17 +145,39 @@ def why_standin() -> str | None:
         return f"tritonserver's wheel is for Linux on x86-64, this is {platform.system()} on {platform.machine()}"
     if sys.version_info[:2] not in PYTHONS:
         return f"tritonserver's Python backend needs Python 3.11 or 3.12, this is {platform.python_version()}"
+    if not _has_libpython():
+        return f"{_libpython()} is missing (apt-get install lib{_version()})"
     if not (_packages() / "pytriton" / "tritonserver").is_dir():
         return f"nvidia-pytriton is not installed in {ENVIRONMENT}; `make up` installs it"
     return None
 
 
+def _version() -> str:
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def _packages() -> Path:
-    return ENVIRONMENT / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    return ENVIRONMENT / "lib" / _version() / "site-packages"
+
+
+def _libpython() -> str:
+    return f"lib{_version()}.so.1.0"
 
 
 def _libpython_folder() -> list[str]:
-    """Where this Python's shared library lies, if outside the folders that the loader searches anyway."""
+    """Where this Python brings its shared library along; none when only the system has it."""
     folder = sysconfig.get_config_var("LIBDIR")
-    name = sysconfig.get_config_var("INSTSONAME")
-    return [str(folder)] if folder and name and (Path(folder) / name).exists() else []
+    return [str(folder)] if folder and (Path(folder) / _libpython()).exists() else []
+
+
+@cache
+def _has_libpython() -> bool:
+    """True when the backend's stub can load Python as a library."""
+    if _libpython_folder():
+        return True
+    ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
+    try:
+        listed = subprocess.run([ldconfig, "-p"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except OSError:
+        return False
+    return _libpython() in listed

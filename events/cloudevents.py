@@ -27,6 +27,7 @@ MAX_ATTRIBUTES = 64
 
 _NAME = re.compile(r"[a-z0-9]{1,64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _JSON_TYPE = re.compile(r"(application/json|text/json|application/[\w.+-]+\+json)\s*(;.*)?", re.IGNORECASE)
 # CloudEvents' String type: no C0 or C1 controls, no surrogates, no noncharacters.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -189,6 +190,8 @@ def _check_attributes(attributes: dict[str, str]) -> None:
 
 def _build(attributes: dict[str, str], data: dict[str, Any] | None) -> CloudEvent:
     core = {name: attributes.get(name) for name in ("subject", "time", "partitionkey", "traceparent")}
+    if core["traceparent"] is not None and not _TRACEPARENT.fullmatch(core["traceparent"]):
+        core["traceparent"] = None  # Trace Context, 3.2.2: a broken one starts a new trace, it breaks nothing else
     extensions = {name: value for name, value in attributes.items() if name not in _HANDLED}
     return CloudEvent(
         attributes["id"], attributes["source"], attributes["type"], data=data, extensions=extensions, **core

@@ -12,6 +12,7 @@ from events.cloudevents import CloudEvent, MalformedEvent
 from events.topics import MAX_EVENT_BYTES
 
 BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t", "content-type": "application/json"}
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 # What CloudEvents' String type and Kafka's UTF-8 both allow.
 attribute_texts = st.text(
@@ -35,7 +36,7 @@ def make_event(**changes: Any) -> CloudEvent:
         data=st.none()
         | st.dictionaries(data_texts, data_texts | st.integers() | st.lists(data_texts, max_size=3), max_size=3),
         partitionkey=st.none() | attribute_texts,
-        traceparent=st.none() | attribute_texts,
+        traceparent=st.none() | st.just(TRACE),
         extensions=st.dictionaries(
             st.sampled_from(["deadreason", "knativekafkaoffset", "x1"]), attribute_texts, max_size=2
         ),
@@ -166,3 +167,10 @@ def test_kafka_headers_that_are_no_utf8_are_refused() -> None:
         CloudEvent.from_kafka([("ce_specversion", b"1.0"), ("ce_id", b"\xff")], b"")
     with pytest.raises(MalformedEvent, match="specversion"):
         CloudEvent.from_kafka([], b"just text", b"key")
+
+
+@pytest.mark.parametrize("broken", ["x", "00-0af7", TRACE.upper(), "ff" + TRACE[2:], "00-" + "0" * 32 + TRACE[35:]])
+def test_a_broken_trace_context_is_dropped(broken: str) -> None:
+    """A traceparent that is none is left out, as Trace Context asks; the event is taken all the same."""
+    assert CloudEvent.from_http(BINARY | {"ce-traceparent": broken}, b"{}").traceparent is None
+    assert CloudEvent.from_http(BINARY | {"ce-traceparent": TRACE}, b"{}").traceparent == TRACE

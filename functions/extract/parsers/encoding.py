@@ -98,7 +98,11 @@ def _other(content: bytes, declared: str | None) -> str:
         return text  # UTF-8 with a few damaged places
     from charset_normalizer import from_bytes  # 40 ms, needed by old files only
 
-    best = from_bytes(content[: 16 * _SAMPLE_BYTES], cp_isolation=_CANDIDATES, threshold=0.3).best()
-    if best is None:
+    found = list(from_bytes(content[: 16 * _SAMPLE_BYTES], cp_isolation=_CANDIDATES, threshold=0.3))
+    if not found:
         raise failure("unreadable-encoding", "It is neither UTF-8 nor any other encoding in common use.")
-    return content.decode(best.encoding, "replace")
+    # Western and Central European share most letters; where both fit as well, the commoner one it is.
+    best = found[0]
+    equal = [match for match in found if match.chaos <= best.chaos and match.coherence >= best.coherence]
+    chosen = min(equal, key=lambda match: _CANDIDATES.index(match.encoding))
+    return content.decode(chosen.encoding, "replace")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -15,7 +15,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 from functions.extract.document import Extracted
 from functions.extract.limits import Limits
-from functions.extract.parsers import markup
+from functions.extract.parsers import front_matter, markup
 from functions.extract.parsers.bibliography import authors_of, doi_of, year_of
 from functions.extract.parsers.characters import clean, collapse
 from functions.extract.parsers.composer import Composer
@@ -40,7 +40,7 @@ def _parser() -> MarkdownIt:
 def parse(text: str, limits: Limits, media_type: str = "text/markdown") -> Extracted:
     """Parse Markdown that is already decoded. Raises: ExtractionFailed (empty-document, too-large)."""
     tokens = _parser().parse(clean(text))
-    matter = _front_matter(tokens)
+    matter = front_matter.read(tokens[0].content) if tokens and tokens[0].type == "front_matter" else {}
     title = collapse(str(matter["title"])) if matter.get("title") else None
     own = None if title else _title_heading(tokens)
     walker = _Walker(Composer(limits.text_chars), own)
@@ -55,18 +55,6 @@ def parse(text: str, limits: Limits, media_type: str = "text/markdown") -> Extra
         year=year_of(matter.get("date") or matter.get("year")),
         doi=doi_of(str(matter.get("doi", ""))),
     )
-
-
-def _front_matter(tokens: Sequence[Token]) -> dict[str, Any]:
-    import yaml
-
-    if not tokens or tokens[0].type != "front_matter":
-        return {}
-    try:
-        matter = yaml.safe_load(tokens[0].content)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}  # a document is worth indexing without its front matter
-    return {str(key).lower(): value for key, value in matter.items()} if isinstance(matter, dict) else {}
 
 
 def _title_heading(tokens: Sequence[Token]) -> int | None:

@@ -1,11 +1,11 @@
 """What a web page says about itself: Highwire and Dublin Core meta elements, distill's front matter, its headings."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
 from selectolax.lexbor import LexborHTMLParser
 
+from functions.extract.parsers import front_matter
 from functions.extract.parsers.bibliography import authors_of, doi_of, year_of
 from functions.extract.parsers.characters import clean, collapse
 
@@ -32,7 +32,8 @@ class PageMetadata:
 def read(tree: LexborHTMLParser) -> PageMetadata:
     """Read the page's own account of itself."""
     named = _named(tree)
-    matter = _front_matter(tree)
+    node = tree.css_first(_FRONT_MATTER)
+    matter = front_matter.read(node.text()) if node else {}
     authors = next((found for name in _AUTHORS if (found := named.get(name))), None)
     return PageMetadata(
         title=_title(tree, named, matter),
@@ -53,20 +54,6 @@ def _named(tree: LexborHTMLParser) -> dict[str, list[str]]:
         if name and content:
             found.setdefault(name, []).append(content)
     return found
-
-
-def _front_matter(tree: LexborHTMLParser) -> dict[str, Any]:
-    import yaml
-
-    node = tree.css_first(_FRONT_MATTER)
-    if node is None:
-        return {}
-    text = node.text()
-    try:
-        matter = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError, RecursionError):
-        return {}  # a page is worth indexing without it
-    return matter if isinstance(matter, dict) else {}
 
 
 def _title(tree: LexborHTMLParser, named: dict[str, list[str]], matter: dict[str, Any]) -> str | None:

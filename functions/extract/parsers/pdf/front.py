@@ -27,6 +27,8 @@ _DATE: Final = re.compile(
 _TITLE_LINES: Final = 5
 _AUTHOR_LINES: Final = 8
 _HEAD_LINES: Final = 25
+# Further down than this from the last name there is text.
+_AUTHOR_GAP_PT: Final = 45
 
 
 def title_of(first: Sequence[Line], stored: str) -> tuple[str | None, list[Line]]:
@@ -99,9 +101,12 @@ def authors(first: Sequence[Line], title_lines: Sequence[Line], stored: str) -> 
     if named and all(len(name.split()) > 1 for name in named):
         return named
     found: list[str] = []
+    last = 0.0
     below = [line for line in first if not title_lines or line.y < title_lines[-1].y][:_AUTHOR_LINES]
     for line in below:
         if GENERIC.fullmatch(line.text):
+            break
+        if found and last - line.y > _AUTHOR_GAP_PT:
             break
         if _AFFILIATION.search(line.text):
             continue
@@ -112,6 +117,7 @@ def authors(first: Sequence[Line], title_lines: Sequence[Line], stored: str) -> 
                 break
             continue
         found += names
+        last = line.y
     return authors_of(found)
 
 

@@ -1,0 +1,1 @@
+"""Documents that must fail, and how."""

@@ -131,6 +131,7 @@ def _write_model(target: Path, model: str, parameters: dict[str, Any], device: D
         "count": 1 if gpu else _CPU_COUNTS[model],
         "threads": 1 if gpu else _CPU_THREADS[model],
         "delay_us": _GPU_DELAY_US if gpu else 0,
+        "query_batch": 64 if gpu else 1,
     }
     template = Template((_HERE / model / "config.pbtxt").read_text())
     version = target / "1"

@@ -1,7 +1,8 @@
 """A server for the same repository where tritonserver cannot run: macOS, ARM, a Python it has no stub for.
 
-`python -m triton_models.standin --repository DIR --port N` speaks KServe v2 over HTTP with binary tensors and calls
-itself research-kb-standin. One process, no dynamic batching, no metrics: for a laptop, not for production.
+`python -m triton_models.standin --port N` serves the repository below RESEARCH_KB_HOME over KServe v2 (HTTP with binary
+tensors) and calls itself research-kb-standin. One process, no dynamic batching, no metrics: for a laptop, not for
+production.
 """
 
 from __future__ import annotations
@@ -149,8 +150,9 @@ def main() -> None:
     import uvicorn
 
     parser = argparse.ArgumentParser(prog="python -m triton_models.standin", description=__doc__)
-    parser.add_argument("--repository", type=Path, required=True)
-    parser.add_argument("--host", default="127.0.0.1")
+    home = Path(os.environ.get("RESEARCH_KB_HOME", ".local"))
+    parser.add_argument("--repository", type=Path, default=home / "triton" / "repository")
+    parser.add_argument("--host", default=os.environ.get("LISTEN", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=8001)
     options = parser.parse_args()
     uvicorn.run(create_app(options.repository), host=options.host, port=options.port, log_level="warning")

@@ -100,7 +100,8 @@ def render(report: dict[str, Any], colour: bool) -> str:
         f"public    {report['url']}",
         f"internal  {report['internal_url']} (event functions, /metrics; port {report['internal_port']})",
         f"memory    whole stack {_mb(report['memory']['pss_bytes'])} MB (PSS; sum of RSS "
-        f"{_mb(report['memory']['rss_bytes'])} MB), process of all functions {_mb(functions.get('process_rss_bytes'))} MB RSS",
+        f"{_mb(report['memory']['rss_bytes'])} MB), process of all functions "
+        f"{_mb(functions.get('process_rss_bytes'))} MB RSS",
     ]
     return "\n".join(lines)
 

@@ -77,7 +77,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title:
 
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+        # An id that is cut can't be copied; the others give way.
+        right = column.endswith(">")
+        table.add_column(
+            column.removesuffix(">"), justify="right" if right else "left", no_wrap=column == "id", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row))
     console().print(table)

@@ -93,9 +93,9 @@ def test_a_failed_document_is_named_and_ends_with_1(commands: Commands, tmp_path
 
 
 def test_a_bad_line_holds_up_no_good_one(commands: Commands, tmp_path: Path, collection: str) -> None:
-    """Of three lines, one not JSON and one without text, the good one is indexed; the others are named by line."""
+    """Of three lines, one no JSON and one with a wrong year, the good one is indexed, the others named by line."""
     path = tmp_path / "docs.jsonl"
-    path.write_text('{"title": "a", "text": "a text about weak instruments"}\n{broken\n{"title": "only"}\n')
+    path.write_text('{"title": "a", "text": "a text about weak instruments"}\n{broken\n{"text": "b", "year": "soon"}\n')
     done = commands.run("ingest", str(path), "--collection", collection, "--json")
     assert done.returncode == 1
     outcome = json.loads(done.stdout)

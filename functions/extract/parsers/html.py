@@ -31,7 +31,7 @@ _CAPTIONS: Final = frozenset({"figcaption", "caption"})
 _VERBATIM: Final = frozenset({"pre", "d-code", "dt-code"})
 _ITEMS: Final = frozenset({"li", "dt", "dd"})
 _LISTS: Final = frozenset({"ul", "ol", "dl"})
-_BLOCKS_IN_CELLS: Final = "table, p, div, h1, h2, h3, ul, ol, pre"
+_BLOCKS_IN_CELLS: Final = "p, div, h1, h2, h3, ul, ol, pre, table table"
 _MAIN: Final = "main, [role=main], article"
 # A main element with less than this part of the page's text is not the main thing.
 _MAIN_PART: Final = 0.5

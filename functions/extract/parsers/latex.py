@@ -13,7 +13,7 @@ from functions.extract.limits import Limits
 from functions.extract.parsers.bibliography import authors_of, doi_of, year_of
 from functions.extract.parsers.characters import clean, collapse
 from functions.extract.parsers.composer import Composer
-from functions.extract.parsers.latex_source import argument, group, prepare
+from functions.extract.parsers.latex_source import argument, group, prepare, without
 
 _LEVELS: Final = {
     "part": 1, "chapter": 2, "section": 3, "subsection": 4, "subsubsection": 5, "paragraph": 6, "subparagraph": 7,
@@ -44,7 +44,7 @@ _TOKEN: Final = re.compile(
 _CITE: Final = re.compile(r"\\[A-Za-z]{0,12}cite[A-Za-z]{0,12}\*?(?:\s?\[[^\]\n]{0,200}\]){0,2}\s?\{([^{}]{0,2000})\}")
 _REFERENCE: Final = re.compile(r"\\(?:eq|page|auto|c|C|v)?ref\*?\{([^{}]{0,200})\}")
 _SILENT: Final = re.compile(
-    r"\\(?:label|index|includegraphics|input|include|bibliography|bibliographystyle|vspace|hspace|pagestyle|"
+    r"\\(?:maketitle|tableofcontents|listoffigures|listoftables|today|label|index|includegraphics|input|include|bibliography|bibliographystyle|vspace|hspace|pagestyle|"
     r"thispagestyle|Sexpr|graphicspath|setlength|addtolength|hyphenation|SweaveOpts|VignetteIndexEntry|usepackage)\*?"
     r"(?:\[[^\]\n]{0,500}\]){0,2}(?:\{[^{}]{0,1000}\}){0,2}"
 )
@@ -64,6 +64,7 @@ def parse(text: str, limits: Limits) -> Extracted:
     preamble, body = (source[:begin], source[begin + len(r"\begin{document}") :]) if begin >= 0 else (source, source)
     ending = _END.search(body)
     body = body[: ending.start()] if ending else body
+    body = without(body, "title", "author", "date", "Abstract", "Keywords", "Plainkeywords")
     title = _named(source, "Plaintitle", "title")
     composer = Composer(limits.text_chars)
     if title:
@@ -132,6 +133,8 @@ class _Walker:
             if match["item"]:
                 self._text_until(match.start())
                 self._skip_brackets()
+                if match["item"] == "bibitem":
+                    self._group()
                 if self._lists:
                     self._items.append("")
                 self._pending = self._position

@@ -88,3 +88,13 @@ def argument(source: str, macro: str) -> str | None:
         return None
     content, _ = group(source, match.end())
     return content
+
+
+def without(source: str, *macros: str) -> str:
+    """Return the source without the first use of each macro and its argument."""
+    for macro in macros:
+        match = re.search(rf"\\{macro}\s*(?:\[[^\]]{{0,500}}\])?\s*(?={{)", source)
+        if match:
+            _, end = group(source, match.end())
+            source = source[: match.start()] + source[end:]
+    return source

@@ -36,7 +36,7 @@ class Scores(BaseModel):
     lexical: float | None = Field(description="BM25.")
     dense: float | None = Field(description="Cosine similarity.")
     rerank: float | None = Field(description="The reranker's own scale.")
-    combined: float = Field(description="What the hits are ordered by.")
+    combined: float = Field(description="What the hits are ordered by; 0 is the mean candidate of this search.")
 
 
 class Ranks(BaseModel):
@@ -55,7 +55,7 @@ class TermContribution(BaseModel):
 
 
 class Explanation(BaseModel):
-    """How `combined` came about: the sum of weight times normalised score, blended with the reranker's."""
+    """How `combined` came about: the sum of weight times normalised score (z-scores), blended with the reranker's."""
 
     weights: dict[str, float]
     normalized: dict[str, float]

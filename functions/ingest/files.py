@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 
 from functions.ingest.inline import empty_document
 from shared.documents import Bibliography, Submission
@@ -48,9 +48,9 @@ async def read_file(request: Request, submitted_by: UUID, trace_id: str | None) 
     """Return the uploaded file as a submission; problems for a broken form, a missing or an empty file."""
     try:
         form = await request.form(max_files=1, max_fields=2100)
-    except MultiPartException as exc:
+    except HTTPException as exc:  # what Starlette makes of its MultiPartException
         raise Problem(
-            400, "malformed-form", "The multipart body is malformed", str(exc.message), "Send it anew."
+            400, "malformed-form", "The multipart body is malformed", str(exc.detail), "Send it anew."
         ) from exc
     try:
         upload = form.get("file")

@@ -12,6 +12,8 @@ from shared.database import load_sql
 if TYPE_CHECKING:
     import asyncpg
 
+    from shared.database import Connection
+
 DRIFT_TOLERANCE = 0.02
 """Share by which the average length may be off: scores then move by less than half a percent."""
 
@@ -19,7 +21,7 @@ REWRITE_BATCH = 200
 """Passages a transaction: some 16 000 postings, so that ingestion waits a fraction of a second at most."""
 
 
-async def index_passages(connection: "asyncpg.Connection[Any]", collection_id: int, document_id: uuid.UUID) -> int:
+async def index_passages(connection: "Connection", collection_id: int, document_id: uuid.UUID) -> int:
     """Make the document's passages searchable and return their number; again, it changes nothing.
 
     They were inserted without `lexical_length`. Heading and text are indexed together; passages and the vectors that
@@ -30,7 +32,7 @@ async def index_passages(connection: "asyncpg.Connection[Any]", collection_id: i
     return indexed
 
 
-async def remove_document(connection: "asyncpg.Connection[Any]", collection_id: int, document_id: uuid.UUID) -> int:
+async def remove_document(connection: "Connection", collection_id: int, document_id: uuid.UUID) -> int:
     """Delete the document's passages with postings, vectors and counts and return their number.
 
     The exact inverse of inserting and indexing them: terms that no passage holds any more vanish. The rows of the

@@ -9,6 +9,8 @@ from shared.problems import Problem
 if TYPE_CHECKING:
     import asyncpg
 
+    from shared.database import Connection
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -38,13 +40,13 @@ def sql_for(template: str, model: Model) -> str:
     return template.replace("{model}", str(int(model.id))).replace("{dimension}", str(int(model.dimension)))
 
 
-async def find_model(connection: "asyncpg.Connection[Any] | asyncpg.Pool[Any]", name: str) -> Model | None:
+async def find_model(connection: "Connection | asyncpg.Pool[Any]", name: str) -> Model | None:
     """Return the model of that name, or None."""
     row = await connection.fetchrow(load_sql(__file__, "model_named"), name)
     return Model(**row) if row else None
 
 
-async def active_model(connection: "asyncpg.Connection[Any] | asyncpg.Pool[Any]") -> Model | None:
+async def active_model(connection: "Connection | asyncpg.Pool[Any]") -> Model | None:
     """Return the model whose vectors answer searches, or None before the first."""
     row = await connection.fetchrow(load_sql(__file__, "model_active"))
     return Model(**row) if row else None
@@ -60,7 +62,7 @@ def check_model(model: Model, name: str, dimension: int) -> None:
         )
 
 
-async def register_model(connection: "asyncpg.Connection[Any]", name: str, dimension: int) -> int:
+async def register_model(connection: "Connection", name: str, dimension: int) -> int:
     """Make the model and its vector index known and return its id; again, it changes nothing.
 
     Raises
@@ -76,7 +78,7 @@ async def register_model(connection: "asyncpg.Connection[Any]", name: str, dimen
     return model.id
 
 
-async def activate(connection: "asyncpg.Connection[Any]", model_id: int) -> None:
+async def activate(connection: "Connection", model_id: int) -> None:
     """Let the vectors of a model answer searches from the next search on."""
     async with connection.transaction():
         await connection.execute(load_sql(__file__, "model_deactivate"), model_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Path
 from pydantic import BaseModel, ConfigDict
 
 from events.dead_letters import get_letter, list_letters, replay
@@ -13,6 +13,7 @@ from shared.openapi import NOT_FOUND, problem_response
 from shared.resources import Resources
 
 Admin = Annotated[Caller, require("admin")]
+LetterId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class DeadLetterAnswer(BaseModel):
@@ -55,7 +56,7 @@ def add_dead_letter_routes(app: FastAPI, held: Resources) -> None:
         return DeadLetterList(items=[DeadLetterAnswer(**row) for row in kept], next_cursor=following)
 
     @app.get("/dead-letters/{letter_id}", responses=NOT_FOUND, tags=["events"])
-    async def get_dead_letter(_: Admin, letter_id: int) -> DeadLetterAnswer:
+    async def get_dead_letter(_: Admin, letter_id: LetterId) -> DeadLetterAnswer:
         """Show one dead letter with its whole event."""
         pool = await held.pool()
         async with pool.acquire(timeout=timeout_s) as connection:
@@ -67,7 +68,7 @@ def add_dead_letter_routes(app: FastAPI, held: Resources) -> None:
         responses={**NOT_FOUND, 409: problem_response("It was replayed before.")},
         tags=["events"],
     )
-    async def replay_dead_letter(_: Admin, letter_id: int) -> DeadLetterAnswer:
+    async def replay_dead_letter(_: Admin, letter_id: LetterId) -> DeadLetterAnswer:
         """Put the event back on its topic, unchanged; its document waits again."""
         pool = await held.pool()
         async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():

@@ -37,7 +37,7 @@ async def counts(database: "asyncpg.Pool[Any]", source_id: str) -> tuple[int, ..
         "(SELECT count(*) FROM outbox WHERE partition_key = $1::uuid::text)",
         source_id,
     )
-    return tuple(row)
+    return tuple(row or ())
 
 
 async def test_outside_producer_publishes_inline_text(stack: Stack, api: Api, collection: str) -> None:

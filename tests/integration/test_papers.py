@@ -38,7 +38,7 @@ async def rows(database: "asyncpg.Pool[Any]") -> tuple[Any, ...]:
         "FROM passages p JOIN collections c ON c.id = p.collection_id WHERE c.name = $1",
         COLLECTION,
     )
-    return tuple(found)
+    return tuple(found or ())
 
 
 async def test_papers_are_ingested_and_a_second_time_changes_nothing(

@@ -13,6 +13,9 @@ from local.settings import REPOSITORY, StackError, StackSettings
 
 SAMPLE = REPOSITORY / "sample" / "articles"
 COLLECTION = "sample"
+# It takes 15 s on two free cores. Longer than this, and something else takes the events (a Kafka shared with another
+# stack), or nothing does.
+TIMEOUT_S = "300"
 QUESTION = "When does an instrumental variable identify a causal effect?"
 
 
@@ -36,7 +39,7 @@ async def finish_first_run(settings: StackSettings, addresses: Mapping[str, str]
 async def _load_and_ask(environment: Mapping[str, str]) -> None:
     print("\nLoading the sample articles:", flush=True)
     # By path: an article that changed replaces its old version instead of standing beside it.
-    arguments = ("cli", "ingest", str(SAMPLE), "--collection", COLLECTION, "--by-path")
+    arguments = ("cli", "ingest", str(SAMPLE), "--collection", COLLECTION, "--by-path", "--timeout", TIMEOUT_S)
     await _run("The sample could not be loaded", environment, *arguments)
     print(f"\nAsking: {QUESTION}\n", flush=True)
     await _run("The first question failed", environment, "cli", "search", QUESTION, "--limit", "3")

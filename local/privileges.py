@@ -27,6 +27,7 @@ def find_unprivileged_prefix(folder: Path, binaries: Path) -> list[str]:
     if os.geteuid() != 0:
         return []
     if _runs([*NAMESPACE_PREFIX, "true"]):
+        _own(folder, os.geteuid(), os.getegid())
         return NAMESPACE_PREFIX
     for account in FALLBACK_ACCOUNTS:
         prefix = _account_prefix(account)
@@ -53,9 +54,16 @@ def _account_prefix(account: str) -> list[str] | None:
 def _give(folder: Path, account: str, prefix: list[str]) -> bool:
     """Make `account` the owner of `folder` and all in it; False when it cannot enter it even so."""
     entry = pwd.getpwnam(account)
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+    _own(folder, entry.pw_uid, entry.pw_gid)
     return _runs([*prefix, "test", "-w", str(folder)])
+
+
+def _own(folder: Path, user: int, group: int) -> None:
+    """Give `folder` and all in it to a user, if it is not the user's: an earlier run may have been another's."""
+    if folder.stat().st_uid == user:
+        return
+    for path in (*folder.rglob("*"), folder):
+        os.chown(path, user, group, follow_symlinks=False)
 
 
 def _runs(command: list[str]) -> bool:

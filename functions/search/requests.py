@@ -17,8 +17,10 @@ def _without_nul(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(_without_nul)]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
-Query = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
+Query = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_without_nul)
+]
 Scalar = Text | bool | int | float | None
 
 

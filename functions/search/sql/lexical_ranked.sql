@@ -41,10 +41,13 @@ hits AS (
     -- Of terms read in part a candidate may have postings that were not read: these are looked up.
     SELECT b.passage_id,
            coalesce(b.complete, 0) + coalesce((
-               SELECT sum(l.idfs[array_position(l.ids, p.term_id)] * p.impact)
-               FROM partial AS l
-               JOIN postings AS p ON p.passage_id = b.passage_id AND p.term_id = ANY (l.ids)
-               WHERE l.collection_id = b.collection_id
+               SELECT sum(p.impact * (
+                   SELECT l.idfs[array_position(l.ids, p.term_id)] FROM partial AS l WHERE l.collection_id = b.collection_id
+               ))
+               FROM postings AS p
+               WHERE p.passage_id = b.passage_id
+                 -- A subquery, not a join: it makes both columns the index's condition, one descent a passage.
+                 AND p.term_id = ANY ((SELECT l.ids FROM partial AS l WHERE l.collection_id = b.collection_id)::bigint[])
            ), 0) AS score
     FROM best AS b
     ORDER BY score DESC, b.passage_id

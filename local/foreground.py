@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -70,7 +71,7 @@ def main() -> int:
     failure: Path | None = parser.parse_args().detached
     try:
         asyncio.run(run(read_settings(), failure is not None))
-    except StackError as error:
+    except (StackError, OSError, subprocess.SubprocessError) as error:
         print(f"error: {error}", file=sys.stderr)
         if failure is not None:
             failure.write_text(str(error))

@@ -1,4 +1,4 @@
-"""Postgres refuses to run as root: the argument prefix under which root's programs run as somebody else."""
+"""Whom Postgres runs as: never root, and always somebody whom the machine knows by name."""
 
 from __future__ import annotations
 
@@ -10,35 +10,56 @@ from pathlib import Path
 
 from local.settings import StackError
 
-# Any user but 0 will do inside the namespace; files keep belonging to root outside it, so nothing need be chowned.
-NAMESPACE_PREFIX = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--ipc"]
-
-# Accounts that exist on Debian and Ubuntu and own nothing of value to this program, best first.
-FALLBACK_ACCOUNTS = ("postgres", "nobody")
+# Accounts that Debian and Ubuntu have and that own nothing of value to this program, best first. initdb asks for the
+# name of whom it runs as, so the namespace too has to map to a user that exists.
+ACCOUNTS = ("postgres", "nobody", "daemon")
 
 
 def find_unprivileged_prefix(folder: Path, binaries: Path) -> list[str]:
-    """What to put before a command so that it does not run as root and may still write to `folder`.
+    """What to put before a command so that it runs as a named user other than root and may write to `folder`.
 
-    Empty for everyone but root. For root a user namespace (with an IPC namespace, so that a killed server leaves no
-    System V segment); where namespaces are not allowed an account without rights, to which `folder` is given.
-    Raises StackError when neither works.
+    A user namespace wherever the kernel allows one: files keep their owner outside it, and with its IPC namespace ends
+    the System V segment of a killed server. Else, nothing for an ordinary user, and for root an account without
+    rights, to which `folder` is given. Raises StackError when none of that works.
     """
-    if os.geteuid() != 0:
-        return []
-    if _runs([*NAMESPACE_PREFIX, "true"]):
+    mapping = _find_mapping()
+    namespace = ["unshare", "--user", "--ipc", *mapping]
+    if mapping and _runs([*namespace, "true"]):
         _own(folder, os.geteuid(), os.getegid())
-        return NAMESPACE_PREFIX
-    for account in FALLBACK_ACCOUNTS:
+        return namespace
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
+        return []
+    for account in ACCOUNTS if os.geteuid() == 0 else ():
         prefix = _account_prefix(account)
         if prefix and _runs([*prefix, str(binaries / "postgres"), "--version"]) and _give(folder, account, prefix):
             return prefix
     raise StackError(
-        "Postgres does not run as root, and this machine allows neither user namespaces nor an account that can reach "
-        f"{folder} and {binaries}. Run the stack as an ordinary user, or allow user namespaces "
-        "(sysctl user.max_user_namespaces=10000), or move the checkout and RESEARCH_KB_HOME out of folders that only "
-        "root may enter."
+        "Postgres runs neither as root nor as a user without a name, and this machine allows neither user namespaces nor "
+        f"an account that can reach {folder} and {binaries}. Run the stack as an ordinary user, or allow user "
+        "namespaces (sysctl user.max_user_namespaces=10000), or move the checkout and RESEARCH_KB_HOME out of folders "
+        "that only root may enter."
     )
+
+
+def _find_mapping() -> list[str]:
+    """Arguments of unshare for whom to be inside: oneself, or for root and the nameless the first known account."""
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
+        return ["--map-current-user"]
+    for account in ACCOUNTS:
+        try:
+            entry = pwd.getpwnam(account)
+        except KeyError:
+            continue
+        return [f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}"]
+    return []
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _account_prefix(account: str) -> list[str] | None:

@@ -181,13 +181,26 @@ class Supervisor:
 
 
 async def _together(starts: list[Coroutine[None, None, None]]) -> None:
-    """Await all of them; the StackErrors of those that failed become one."""
+    """Await all of them; the errors of those that failed become one StackError."""
     try:
         async with asyncio.TaskGroup() as group:
             for start in starts:
                 group.create_task(start)
-    except* StackError as failures:
-        raise StackError("\n".join(str(error) for error in failures.exceptions)) from failures
+    except BaseExceptionGroup as failures:
+        expected, other = failures.split((StackError, OSError, subprocess.SubprocessError))
+        if other is not None or expected is None:
+            raise
+        reasons = "\n".join(str(error) for error in _flatten(expected))
+    else:
+        return
+    raise StackError(reasons)
+
+
+def _flatten(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _flatten(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
 
 
 async def _then(done: asyncio.Event, work: Coroutine[None, None, None]) -> None:

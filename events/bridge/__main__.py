@@ -9,6 +9,7 @@ import uvloop
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from events.bridge.clock import tick
 from events.bridge.delivery import Delivery
 from events.bridge.graveyard import Graveyard
 from events.bridge.kafka import RETRY_S, ensure_topics, open_producer
@@ -43,6 +44,7 @@ async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
         log.info("bridge_started", subscriptions=[item.name for item in SUBSCRIPTIONS])
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Relay(settings, stop).run())
+            tasks.create_task(tick(settings, stop))
             for item in SUBSCRIPTIONS:
                 url = settings.internal_url.rstrip("/") + item.path
                 sink = Sink(url, settings.bridge_delivery_timeout_s, settings.bridge_concurrency)

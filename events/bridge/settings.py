@@ -48,6 +48,9 @@ class BridgeSettings(BaseSettings):
     # How long SIGTERM waits for requests in flight; below Kubernetes' 30 s.
     bridge_shutdown_grace_s: float = Field(default=20.0, ge=0)
 
+    # Retention is counted in hours; ten minutes keep a pod that scales to zero asleep most of the time.
+    bridge_sweep_interval_s: float = Field(default=600.0, gt=0)
+
     # One round of the relay: one SELECT, one UPDATE, some milliseconds of Kafka.
     bridge_relay_batch: int = Field(default=500, ge=1, le=10000)
     # NOTIFY wakes the relay; this is for notifications lost with a connection.

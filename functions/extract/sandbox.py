@@ -18,6 +18,8 @@ __all__ = ["ExtractionFailed", "ExtractorUnavailable", "Limits", "Sandbox", "clo
 _FRAME: Final = 4
 # The worker ends a child by itself; this is for a worker that cannot.
 _GRACE_S: Final = 10.0
+# A worker asked to end does so at once, unless the machine is in trouble.
+_END_S: Final = 3.0
 # A worker's imports take some 40 MB; after this long without work it is let go.
 _IDLE_S: Final = 120.0
 
@@ -49,6 +51,10 @@ class _Worker:
         return cls(process)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.returncode is None
 
@@ -63,11 +69,17 @@ class _Worker:
         return answer
 
     async def end(self) -> None:
-        """Kill the worker and the child it may have."""
+        """End the worker and the child it may have."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.terminate()
         self._requests.close()
-        await self._process.wait()
+        try:
+            async with asyncio.timeout(_END_S):
+                await self._process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
 
 
 class Sandbox:

@@ -32,6 +32,7 @@ _MIB: Final = 1024 * 1024
 def main() -> None:
     """Serve requests until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to handle; it closes the pipe
+    signal.signal(signal.SIGTERM, _end)
     _die_with_parent()
     preload()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
@@ -44,6 +45,18 @@ def main() -> None:
         answers.flush()
 
 
+_children: set[int] = set()
+
+
+def _end(*_: object) -> None:
+    """End the child at work, collect it, and end: whoever asked waits for us and knows nothing of it."""
+    for child in _children:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    os._exit(0)
+
+
 def _serve(request: dict[str, Any], body: bytes) -> bytes:
     limits = Limits(**request["limits"])
     reading, writing = os.pipe()
@@ -51,12 +64,14 @@ def _serve(request: dict[str, Any], body: bytes) -> bytes:
     if child == 0:
         os.close(reading)
         _run(request, body, limits, writing)
+    _children.add(child)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         payload = _read(pipe, limits)
     if payload is None:
         os.kill(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
+    _children.discard(child)
     if payload is None:
         return _failed(failure("too-large", "Its text is larger than the service accepts."))
     code = os.waitstatus_to_exitcode(status)
@@ -92,6 +107,7 @@ def _run(request: dict[str, Any], body: bytes, limits: Limits, writing: int) -> 
     """Parse in the forked child, write the answer and end the process."""
     code = 1
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.dup2(2, 1)  # a library that prints must not write into the answers
         confine(limits)
         payload = _answer(request, body, limits)

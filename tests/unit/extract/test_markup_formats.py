@@ -124,7 +124,11 @@ def test_markdown_keeps_structure_and_drops_markup() -> None:
     """Front matter, headings, math, lists, tables, code, captions, footnotes and references."""
     extracted = parse(MARKDOWN, "text/markdown")
     found = kinds(extracted)
-    assert (extracted.title, extracted.authors, extracted.year) == ("A title: with a colon", ("Ann Alpha", "Bo Beta"), 2021)
+    assert (extracted.title, extracted.authors, extracted.year) == (
+        "A title: with a colon",
+        ("Ann Alpha", "Bo Beta"),
+        2021,
+    )
     assert found["heading"] == "Introduction"
     assert found["paragraph"] == "Some emphasis, a link, math $a_i^2$ and code."
     assert r"\tau = E[Y(1)]" in found["equation"]

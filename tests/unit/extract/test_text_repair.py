@@ -1,5 +1,7 @@
 """Sentences, hyphens, characters and encodings."""
 
+from itertools import pairwise
+
 import pytest
 
 from functions.extract import sentences
@@ -13,7 +15,7 @@ from functions.extract.parsers.hyphens import Vocabulary, join_lines
 
 def parts(text: str) -> list[str]:
     ends = [0, *sentences.ends(text), len(text)]
-    return [text[start:end].strip() for start, end in zip(ends, ends[1:], strict=False) if text[start:end].strip()]
+    return [text[start:end].strip() for start, end in pairwise(ends) if text[start:end].strip()]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,9 @@ def test_a_damaged_byte_does_not_change_the_encoding() -> None:
 
 def test_plain_text_keeps_lists_and_layout_apart() -> None:
     """Paragraphs are rejoined, lists and laid-out text keep their lines, references are known."""
-    extracted = plain.parse("One para-\ngraph here.\n\n- a\n- b\n\n    x = 1\n    y = 2\n\nReferences\n\nA. Author (1999).\n")
+    extracted = plain.parse(
+        "One para-\ngraph here.\n\n- a\n- b\n\n    x = 1\n    y = 2\n\nReferences\n\nA. Author (1999).\n"
+    )
     assert [block.kind for block in extracted.blocks] == ["paragraph", "list", "code", "heading", "reference"]
     assert extracted.text.startswith("One paragraph here.")
 

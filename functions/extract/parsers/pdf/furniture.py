@@ -12,7 +12,9 @@ _PAGE_NUMBER: Final = re.compile(
 )
 _DIGITS: Final = re.compile(r"\d+")
 _OUTER_ROWS: Final = 3
+# Left and right pages have headers of their own, so a short paper shows each of them twice only.
 _LEAST_PAGES: Final = 3
+_SHORT_PAGES: Final = 6
 # Rows within this distance stand at the same height, in points.
 _HEIGHT_PT: Final = 6
 _MARGIN_PART: Final = 0.13
@@ -66,4 +68,4 @@ def _is_furniture(row: list[Run], key: _Key, counts: Counter[_Key], pages: int) 
         # A number alone in the margin is the page's, even once; Roman ones are words, too ("mix", "I").
         return "#" in text or seen > 1
     mono = sum(word.font.mono for run in row for word in run.words) > sum(len(run.words) for run in row) / 2
-    return any(map(str.isalpha, text)) and seen >= min(_LEAST_PAGES, max(pages, 2)) and not mono
+    return any(map(str.isalpha, text)) and seen >= (_LEAST_PAGES if pages > _SHORT_PAGES else 2) and not mono

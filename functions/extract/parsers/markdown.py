@@ -127,6 +127,8 @@ class _Walker:
         if index == self._title_heading:
             self.title = text or None
             self.composer.title(text)
+        elif _PART.match(text):
+            self.composer.title(_PART.sub("", text))
         else:
             self.composer.heading(int(token.tag[1]), text)
 

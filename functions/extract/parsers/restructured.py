@@ -88,7 +88,7 @@ class _Converter:
         if name in _CODE:
             return used, ["", "```", *content, "```", ""]
         if name == "rubric":
-            return used, ["", f"**{_inline(argument)}**", ""]
+            return used, ["", f"**{_inline(argument).strip()}**", ""]
         return used, ["", _inline(argument), "", *(_inline(line) for line in content), ""]
 
 

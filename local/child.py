@@ -139,7 +139,10 @@ class Child:
                 raise _DiedEarly(f"ended before it was ready ({_describe(self.process.returncode)})")
             if time.monotonic() > deadline:
                 self._clean_up()
-                raise _DiedEarly(f"was not ready within {self.part.ready_timeout_s:.0f} s")
+                raise StackError(
+                    f"{self.part.name} was not ready within {self.part.ready_timeout_s:.0f} s. The end of its log:\n"
+                    f"{self._log_tail()}"
+                )
             await asyncio.sleep(POLL_S)
         if self.process.poll() is not None:
             self._clean_up()

@@ -115,6 +115,8 @@ def _start_detached(settings: StackSettings) -> int:
             cwd=REPOSITORY,
             start_new_session=True,
         )
+    # Ended while it waits, this program ends what it began.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _wait_until_ready(settings, process)
         return _finish(settings)

@@ -82,7 +82,9 @@ class Postgres:
     def is_ready(self) -> bool:
         """True when the server accepts connections."""
         command = [str(self.binaries / "pg_isready"), "-q", "-t", "2", "-h", self.settings.connect_host]
-        return subprocess.run([*command, "-p", str(self.port)], timeout=10, check=False).returncode == 0
+        # Named, or it asks the system for the name of whom it runs as, who may have none.
+        command += ["-p", str(self.port), "-U", SUPERUSER, "-d", "postgres"]
+        return subprocess.run(command, timeout=10, check=False).returncode == 0
 
     def create_database(self) -> None:
         """Make the role, the database and the extension where they are missing. The server must be ready."""

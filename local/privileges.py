@@ -34,8 +34,8 @@ def find_unprivileged_prefix(folder: Path, binaries: Path) -> list[str]:
         if prefix and _runs([*prefix, str(binaries / "postgres"), "--version"]) and _give(folder, account, prefix):
             return prefix
     raise StackError(
-        "Postgres runs neither as root nor as a user without a name, and this machine allows neither user namespaces nor "
-        f"an account that can reach {folder} and {binaries}. Run the stack as an ordinary user, or allow user "
+        "Postgres runs neither as root nor as a user without a name, and this machine allows neither user namespaces "
+        f"nor an account that can reach {folder} and {binaries}. Run the stack as an ordinary user, or allow user "
         "namespaces (sysctl user.max_user_namespaces=10000), or move the checkout and RESEARCH_KB_HOME out of folders "
         "that only root may enter."
     )

@@ -167,6 +167,10 @@ class Supervisor:
     async def _housekeep(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
+            if not self._holds_home():
+                self.say("stack", f"{self.settings.home} was removed or replaced; a stack without its data ends")
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
             end_orphans(self._known())
             await asyncio.to_thread(rotate_logs, self.settings.logs)
             if self._guard is not None and self._guard.poll() is not None:
@@ -176,8 +180,16 @@ class Supervisor:
                 self.record.parts["guard"].restarts = restarts
                 self._write()
 
+    def _holds_home(self) -> bool:
+        """False when the folder that was locked is gone, and another stack may live in one of the same name."""
+        try:
+            return os.path.samestat(os.fstat(self._lock), (self.settings.run / "lock").stat())
+        except OSError:
+            return False
+
     def _write(self) -> None:
-        write_record(self.settings, self.record)
+        if self._holds_home():
+            write_record(self.settings, self.record)
 
 
 async def _together(starts: list[Coroutine[None, None, None]]) -> None:

@@ -133,10 +133,10 @@ def has_libpython(python: Python) -> bool:
 def make_main_environment(python: Python, requirements: str) -> None:
     """`.venv` with the program, and for `dev` with the tools of the tests."""
     folder = ROOT / ".venv"
+    # dev holds all of main, so `make up` does not take the tools of the tests away again.
+    if (folder / "bin" / "pytest").exists():
+        requirements = "dev"
     locks = [REQUIREMENTS / "bootstrap.txt", REQUIREMENTS / f"{requirements}.txt"]
-    # dev holds all of main, so who has dev need not be set back.
-    if is_current(folder, python, [REQUIREMENTS / "bootstrap.txt", REQUIREMENTS / "dev.txt"]):
-        return
     if is_current(folder, python, locks):
         return
     say(f"making {folder.name} ({python.name}, requirements/{requirements}.txt)")

@@ -36,29 +36,34 @@ def standardize(scores: Sequence[float]) -> list[float]:
     if count == 0:
         return []
     mean = sum(scores) / count
-    deviation = sqrt(sum((score - mean) ** 2 for score in scores) / count)
-    return [(score - mean) / deviation for score in scores] if deviation > 0 else [0.0] * count
+    variance = sum([score * score for score in scores]) / count - mean * mean
+    if variance <= 1e-12 * mean * mean:  # rounding leaves this much of equal scores
+        return [0.0] * count
+    scale = 1 / sqrt(variance)
+    return [(score - mean) * scale for score in scores]
 
 
 def fuse(
     legs: Mapping[str, Mapping[int, float]],
     weights: Mapping[str, float],
     completions: Mapping[str, Mapping[int, float]] | None = None,
+    count: int | None = None,
 ) -> list[Fused]:
-    """Return the union of the legs' candidates, best first.
+    """Return the `count` best of the union of the legs' candidates, best first; all where it is None.
 
     legs: raw scores by passage id, by leg. completions: by leg, the scores of passages that only another leg chose.
     A passage whose score a leg does not know counts as having that leg's worst cosine, or no term of the query at all.
     """
     union = list(dict.fromkeys(key for scores in legs.values() for key in scores))
     columns: dict[str, list[float]] = {}
+    combined = [0.0] * len(union)
     for leg, scores in legs.items():
         known = {**(completions or {}).get(leg, {}), **scores}
         missing = 0.0 if leg == "lexical" else min(known.values(), default=0.0)
-        columns[leg] = standardize([known.get(key, missing) for key in union])
-    fused = []
-    for row, key in enumerate(union):
-        parts = {leg: column[row] for leg, column in columns.items()}
-        fused.append(Fused(key, sum(weights[leg] * part for leg, part in parts.items()), parts))
-    fused.sort(key=lambda item: (-item.combined, item.passage_id))
-    return fused
+        column = columns[leg] = standardize([known.get(key, missing) for key in union])
+        weight = weights[leg]
+        combined = [total + weight * score for total, score in zip(combined, column, strict=True)]
+    order = sorted(range(len(union)), key=lambda row: (-combined[row], union[row]))
+    return [
+        Fused(union[row], combined[row], {leg: column[row] for leg, column in columns.items()}) for row in order[:count]
+    ]

@@ -60,9 +60,10 @@ class Search:
         _refuse_absent(request, scope, found)
         weights = leg_weights(request.context_type, list(found.legs))
         fusing = time.perf_counter()
-        fused = fuse(found.legs, weights, found.completions)
+        depth = max(request.limit, self._settings.search_rerank_top) if request.rerank else request.limit
+        fused = fuse(found.legs, weights, found.completions, depth)
         found.took_ms["fuse"] = since_ms(fusing)
-        ranked = await self._load(fused, request, found)
+        ranked = await self._load(fused, found)
         reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
         terms = None
         if request.explain:
@@ -80,15 +81,14 @@ class Search:
             "took_ms": {stage: found.took_ms.get(stage) for stage in STAGES},
         }
 
-    async def _load(self, fused: list[Fused], request: SearchRequest, found: Found) -> list[Ranked]:
-        started = time.perf_counter()
-        depth = max(request.limit, self._settings.search_rerank_top) if request.rerank else request.limit
-        chosen = fused[:depth]
-        if not chosen:
+    async def _load(self, fused: list[Fused], found: Found) -> list[Ranked]:
+        """Return the candidates that are still there with what is shown of them."""
+        if not fused:
             return []
-        rows = await self._store.hits([item.passage_id for item in chosen])
+        started = time.perf_counter()
+        rows = await self._store.hits([item.passage_id for item in fused])
         found.took_ms["load"] = since_ms(started)
-        return [Ranked(item, rows[item.passage_id], item.combined) for item in chosen if item.passage_id in rows]
+        return [Ranked(item, rows[item.passage_id], item.combined) for item in fused if item.passage_id in rows]
 
     async def _rerank(self, ranked: list[Ranked], request: SearchRequest, found: Found) -> dict[str, str] | None:
         """Reorder the top of `ranked` in place and return what did it, or say why nothing did."""

@@ -13,8 +13,12 @@ statistics AS MATERIALIZED (
 known AS MATERIALIZED (
     SELECT t.id, sum(t.document_frequency) OVER (PARTITION BY t.term)::float8 AS df
     FROM lexemes AS l
-    JOIN terms AS t ON t.term = l.lexeme
-    WHERE t.collection_id = ANY ((SELECT $2::integer[])::integer[])
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: a look-up for each word, however small the table was when this was planned.
+        SELECT id, collection_id, term, document_frequency FROM terms
+        WHERE term = l.lexeme AND collection_id = ANY ((SELECT $2::integer[])::integer[])
+        OFFSET 0
+    ) AS t
 ),
 weighted AS MATERIALIZED (
     SELECT id, ln(1 + (passages - df + 0.5) / (df + 0.5)) AS idf FROM known CROSS JOIN statistics

@@ -1,5 +1,5 @@
 -- BM25 over the many passages that filters leave: postings in order of impact, those of other sources passed over.
--- $1 text query, $2 integer[] collections, $3 integer postings a term, $4 integer candidates, $5 integer hits,
+-- $1 text query, $2 integer[] collections, $3 integer postings a term on average, $4 integer candidates, $5 integer hits,
 -- $6 uuid[] source ids, $7 text[] source types, $8 integer year from, $9 integer year to, $10 text[] authors, $11 jsonb metadata
 -- -> terms integer, version bigint, passage_ids bigint[], scores float8[] (best first)
 WITH lexemes AS MATERIALIZED (
@@ -14,13 +14,21 @@ known AS MATERIALIZED (
     SELECT t.id, t.collection_id, t.document_frequency::float8 AS df,
            sum(t.document_frequency) OVER (PARTITION BY t.term)::float8 AS total_df
     FROM lexemes AS l
-    JOIN terms AS t ON t.term = l.lexeme
-    WHERE t.collection_id = ANY ((SELECT $2::integer[])::integer[])
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: a look-up for each word, however small the table was when this was planned.
+        SELECT id, collection_id, term, document_frequency FROM terms
+        WHERE term = l.lexeme AND collection_id = ANY ((SELECT $2::integer[])::integer[])
+        OFFSET 0
+    ) AS t
 ),
 weighted AS MATERIALIZED (
-    SELECT id, collection_id, df, ln(1 + (passages - total_df + 0.5) / (total_df + 0.5)) AS idf,
-           greatest(10, ceil($3 * df / total_df)) AS depth
-    FROM known CROSS JOIN statistics
+    -- Rare terms are read deeper than common ones, by the square of their idf: they decide who is a candidate. Each
+    -- collection gives its share of a term's postings, yet ten at least.
+    SELECT id, collection_id, df, idf, greatest(10, ceil($3 * df / total_df * idf ^ 2 / avg(idf ^ 2) OVER ())) AS depth
+    FROM (
+        SELECT id, collection_id, df, total_df, ln(1 + (passages - total_df + 0.5) / (total_df + 0.5)) AS idf
+        FROM known CROSS JOIN statistics
+    ) AS t
 ),
 allowed AS MATERIALIZED (
     SELECT id FROM matching_sources($2, $6, $7, $8, $9, $10, $11)
@@ -31,12 +39,10 @@ best AS MATERIALIZED (
            sum(w.idf * p.impact) AS score
     FROM weighted AS w
     CROSS JOIN LATERAL (
-        -- Subqueries, not joins: the order of the index must survive, whatever the planner thinks of the filters.
+        -- OFFSET 0 and IS TRUE keep the order of the index: as a join the planner would read every posting and sort.
         SELECT o.passage_id, o.impact
-        FROM postings AS o
-        WHERE o.term_id = w.id
-          AND (SELECT a.source_id FROM passages AS a WHERE a.id = o.passage_id) IN (SELECT id FROM allowed)
-        ORDER BY o.impact DESC
+        FROM (SELECT passage_id, impact FROM postings WHERE term_id = w.id ORDER BY impact DESC OFFSET 0) AS o
+        WHERE ((SELECT a.source_id FROM passages AS a WHERE a.id = o.passage_id) IN (SELECT id FROM allowed)) IS TRUE
         LIMIT w.depth::bigint
     ) AS p
     GROUP BY p.passage_id

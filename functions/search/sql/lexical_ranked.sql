@@ -1,5 +1,5 @@
 -- BM25 over whole collections: the best postings a term choose the candidates, which are then scored exactly.
--- $1 text query, $2 integer[] collections, $3 integer postings a term, $4 integer candidates, $5 integer hits
+-- $1 text query, $2 integer[] collections, $3 integer postings a term on average, $4 integer candidates, $5 integer hits
 -- -> terms integer, version bigint, passage_ids bigint[], scores float8[] (best first)
 WITH lexemes AS MATERIALIZED (
     SELECT lexeme FROM unnest(to_tsvector('pg_catalog.english', $1))
@@ -13,14 +13,21 @@ known AS MATERIALIZED (
     SELECT t.id, t.collection_id, t.document_frequency::float8 AS df,
            sum(t.document_frequency) OVER (PARTITION BY t.term)::float8 AS total_df
     FROM lexemes AS l
-    JOIN terms AS t ON t.term = l.lexeme
-    WHERE t.collection_id = ANY ((SELECT $2::integer[])::integer[])
+    CROSS JOIN LATERAL (
+        -- OFFSET 0: a look-up for each word, however small the table was when this was planned.
+        SELECT id, collection_id, term, document_frequency FROM terms
+        WHERE term = l.lexeme AND collection_id = ANY ((SELECT $2::integer[])::integer[])
+        OFFSET 0
+    ) AS t
 ),
 weighted AS MATERIALIZED (
-    -- Each collection gives its share of a term's postings, yet ten at least.
-    SELECT id, collection_id, df, ln(1 + (passages - total_df + 0.5) / (total_df + 0.5)) AS idf,
-           greatest(10, ceil($3 * df / total_df)) AS depth
-    FROM known CROSS JOIN statistics
+    -- Rare terms are read deeper than common ones, by the square of their idf: they decide who is a candidate. Each
+    -- collection gives its share of a term's postings, yet ten at least.
+    SELECT id, collection_id, df, idf, greatest(10, ceil($3 * df / total_df * idf ^ 2 / avg(idf ^ 2) OVER ())) AS depth
+    FROM (
+        SELECT id, collection_id, df, total_df, ln(1 + (passages - total_df + 0.5) / (total_df + 0.5)) AS idf
+        FROM known CROSS JOIN statistics
+    ) AS t
 ),
 best AS MATERIALIZED (
     SELECT p.passage_id, min(w.collection_id) AS collection_id,

@@ -21,6 +21,9 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 Query = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_without_nul)
 ]
+# Strict: JSON's true is no year and "10" no limit, whatever Python could make of them.
+Flag = Annotated[bool, Field(strict=True)]
+Year = Annotated[int, Field(strict=True, ge=0, le=3000)]
 Scalar = Text | bool | int | float | None
 
 
@@ -30,8 +33,8 @@ class SearchFilters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     source_type: list[SourceType] | SourceType | None = Field(default=None, description="One type or several.")
-    year_from: int | None = Field(default=None, ge=0, le=3000, description="First year, inclusive.")
-    year_to: int | None = Field(default=None, ge=0, le=3000, description="Last year, inclusive.")
+    year_from: Year | None = Field(default=None, description="First year, inclusive.")
+    year_to: Year | None = Field(default=None, description="Last year, inclusive.")
     authors: list[Name] | None = Field(
         default=None, max_length=100, description="Full names as stored, or last names, in any case."
     )
@@ -66,17 +69,17 @@ class SearchRequest(BaseModel):
     )
 
     query: Query = Field(description="Words or a question; what the model cannot take is cut for the dense leg alone.")
-    limit: int = Field(default=10, ge=1, le=200, description="Most hits; a source may give several.")
+    limit: int = Field(default=10, strict=True, ge=1, le=200, description="Most hits; a source may give several.")
     context_type: ContextType = Field(
         default="balanced", description="auditing leans to the words of the query, building to its meaning."
     )
     legs: list[LegName] = Field(default=["lexical", "dense"], min_length=1, description="Where candidates come from.")
-    rerank: bool = Field(default=False, description="Let a model look at the best candidates again.")
-    use_graph: bool = Field(default=False, description="Take concepts into account.")
-    use_citations: bool = Field(default=False, description="Take citations into account.")
+    rerank: Flag = Field(default=False, description="Let a model look at the best candidates again.")
+    use_graph: Flag = Field(default=False, description="Take concepts into account.")
+    use_citations: Flag = Field(default=False, description="Take citations into account.")
     filters: SearchFilters = SearchFilters()
     collection: Name | None = Field(default=None, description="Search this collection alone.")
-    explain: bool = Field(default=False, description="Add weights, normalised scores and each term's contribution.")
+    explain: Flag = Field(default=False, description="Add weights, normalised scores and each term's contribution.")
 
     def collections(self) -> list[str] | None:
         """Return the names asked for, of `collection` and of the filters; None when neither is given."""

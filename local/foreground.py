@@ -13,8 +13,9 @@ from typing import TextIO
 
 from local.first_run import finish_first_run
 from local.journal import FOLLOW_PAUSE_S, Follower, format_line
+from local.life import supervise
 from local.settings import StackError, StackSettings, read_settings
-from local.supervisor import Supervisor, supervise
+from local.supervisor import Supervisor
 
 
 class Console:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 
 from local.child import Child
+from local.guarding import Guarding
 from local.identity import identify
 from local.journal import rotate_logs
 from local.leftovers import end_leftovers
@@ -21,10 +17,10 @@ from local.parts import PORTS, Blueprint, Part
 from local.ports import choose_ports
 from local.preflight import check_address, check_space, make_home, take_lock
 from local.record import READY, STARTING, STOPPED, PartRecord, StackRecord, read_record, write_record
-from local.settings import StackError, StackSettings
+from local.settings import StackSettings
+from local.together import start_together
 from local.triton import Triton
 
-GUARD = Path(__file__).with_name("guard.py")
 HOUSEKEEPING_S = 10.0
 
 Say = Callable[[str, str], None]
@@ -38,7 +34,7 @@ class Supervisor:
         self.say = say
         self._children: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard = Guarding(Triton(settings, 0, 0, 0).shared_memory_prefix)
         self._lock = -1
 
     def claim(self) -> None:
@@ -71,7 +67,7 @@ class Supervisor:
         starts.append(_after([settled["postgres"]], functions.start))
         starts.append(_after([settled["postgres"], settled["kafka"]], bridge.start))
         starts.append(_after([settled["postgres"], settled["triton"]], self._register_model))
-        await _together(starts)
+        await start_together(starts)
         self.record.addresses = dict(self.blueprint.environment)
         self._keepers = [asyncio.create_task(child.keep()) for child in self._children]
         self._keepers.append(asyncio.create_task(self._housekeep()))
@@ -86,7 +82,9 @@ class Supervisor:
         for task in self._keepers:
             task.cancel()
         end_orphans(self._known())
-        self._dismiss_guard()
+        self._guard.dismiss()
+        for part in self.record.parts.values():
+            part.state = STOPPED
         self.set_state(STOPPED)
 
     def set_state(self, state: str) -> None:
@@ -116,53 +114,24 @@ class Supervisor:
     async def _register_model(self) -> None:
         await asyncio.to_thread(self.blueprint.register_model)
 
+    def _start_guard(self, restarts: int = 0) -> None:
+        self._guard.start()
+        identity = identify(self._guard.pid) if self._guard.pid else None
+        self.record.parts["guard"] = PartRecord(
+            state=READY, pid=self._guard.pid, started=identity.started if identity else None, restarts=restarts
+        )
+        self._write()
+
     def _announce(self, pid: int, part: Part) -> None:
-        self._tell_guard(f"start {pid} {int(part.stop_signal)} {part.stop_phase}")
+        self._guard.announce(pid, part.stop_signal, part.stop_phase)
 
     def _forget(self, pid: int) -> None:
-        self._tell_guard(f"gone {pid}")
+        self._guard.forget(pid)
         end_orphans(self._known())
 
     def _known(self) -> set[int]:
         own = {child.process.pid for child in self._children if child.process is not None}
-        return own | ({self._guard.pid} if self._guard else set())
-
-    def _start_guard(self) -> None:
-        # -S -E -I: nothing but the standard library, whatever the environment says; 8 MB instead of 20.
-        self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        identity = identify(self._guard.pid)
-        self.record.parts["guard"] = PartRecord(
-            state=READY, pid=self._guard.pid, started=identity.started if identity else None
-        )
-        triton = Triton(self.settings, 0, 0, 0)
-        self._tell_guard(f"sweep {triton.shared_memory_prefix}")
-        for child in self._children:
-            if child.process is not None and child.process.poll() is None:
-                self._announce(child.process.pid, child.part)
-
-    def _tell_guard(self, words: str) -> None:
-        if self._guard is None or self._guard.stdin is None:
-            return
-        try:
-            self._guard.stdin.write(f"{words}\n".encode())
-            self._guard.stdin.flush()
-        except BrokenPipeError:
-            # Housekeeping notices the death and starts another, which is told everything again.
-            return
-
-    def _dismiss_guard(self) -> None:
-        if self._guard is not None and self._guard.stdin is not None:
-            self._tell_guard("bye")
-            with contextlib.suppress(BrokenPipeError):
-                self._guard.stdin.close()
-            self._guard.wait()
-            self.record.parts["guard"].state = STOPPED
+        return own | ({self._guard.pid} if self._guard.pid else set())
 
     async def _housekeep(self) -> None:
         while True:
@@ -173,12 +142,9 @@ class Supervisor:
                 return
             end_orphans(self._known())
             await asyncio.to_thread(rotate_logs, self.settings.logs)
-            if self._guard is not None and self._guard.poll() is not None:
-                restarts = self.record.parts["guard"].restarts + 1
+            if self._guard.is_dead():
                 self.say("guard", "died; starting it again")
-                self._start_guard()
-                self.record.parts["guard"].restarts = restarts
-                self._write()
+                self._start_guard(self.record.parts["guard"].restarts + 1)
 
     def _holds_home(self) -> bool:
         """False when the folder that was locked is gone, and another stack may live in one of the same name."""
@@ -192,29 +158,6 @@ class Supervisor:
             write_record(self.settings, self.record)
 
 
-async def _together(starts: list[Coroutine[None, None, None]]) -> None:
-    """Await all of them; the errors of those that failed become one StackError."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for start in starts:
-                group.create_task(start)
-    except BaseExceptionGroup as failures:
-        expected, other = failures.split((StackError, OSError, subprocess.SubprocessError))
-        if other is not None or expected is None:
-            raise
-        reasons = "\n".join(str(error) for error in _flatten(expected))
-    else:
-        return
-    raise StackError(reasons)
-
-
-def _flatten(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found += _flatten(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
-
-
 async def _then(done: asyncio.Event, work: Coroutine[None, None, None]) -> None:
     await work
     done.set()
@@ -224,64 +167,3 @@ async def _after(needed: list[asyncio.Event], work: Callable[[], Coroutine[None,
     for event in needed:
         await event.wait()
     await work()
-
-
-async def supervise(
-    settings: StackSettings,
-    say: Say,
-    introduce: Callable[[Supervisor], Awaitable[None]],
-    follow: Callable[[], Awaitable[None]] | None,
-) -> None:
-    """Run a stack until SIGINT or SIGTERM: introduce when all serves, then follow (for ever) if given.
-
-    Raises StackError when it could not be started, after ending what was.
-    """
-    supervisor = Supervisor(settings, say)
-    supervisor.claim()
-    ended = _listen_for_signals(say)
-    try:
-        await _until(ended, _live(supervisor, introduce, follow))
-    finally:
-        await supervisor.stop()
-        say("stack", "stopped")
-
-
-async def _live(
-    supervisor: Supervisor,
-    introduce: Callable[[Supervisor], Awaitable[None]],
-    follow: Callable[[], Awaitable[None]] | None,
-) -> None:
-    begun = time.monotonic()
-    await supervisor.start()
-    supervisor.say("stack", f"ready after {time.monotonic() - begun:.1f} s")
-    supervisor.set_state(READY)
-    await introduce(supervisor)
-    if follow:
-        await follow()
-    await asyncio.Event().wait()
-
-
-async def _until(ended: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Run work until it fails (the error is raised) or ended is set (work is cancelled)."""
-    working = asyncio.create_task(work)
-    waiting = asyncio.create_task(ended.wait())
-    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if working.done():
-        working.result()
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
-
-
-def _listen_for_signals(say: Say) -> asyncio.Event:
-    ended = asyncio.Event()
-
-    def end() -> None:
-        if not ended.is_set():
-            say("stack", "stopping")
-        ended.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, end)
-    return ended

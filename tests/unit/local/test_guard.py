@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.supervisor import GUARD
+from local.guarding import GUARD
 
 SHARED_MEMORY = Path("/dev/shm")
 

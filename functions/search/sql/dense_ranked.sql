@@ -24,7 +24,7 @@ WITH nearest AS MATERIALIZED (
 others AS (
     SELECT passage_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
     FROM embeddings
-    WHERE passage_id = ANY ($5::bigint[]) AND model_id = {model} AND live
+    WHERE passage_id = ANY (ARRAY(SELECT unnest($5::bigint[]) EXCEPT SELECT passage_id FROM nearest)) AND model_id = {model} AND live
 )
 SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) FROM nearest) AS passage_ids,
        (SELECT array_agg(similarity ORDER BY similarity DESC, passage_id) FROM nearest) AS similarities,

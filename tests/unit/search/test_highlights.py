@@ -22,6 +22,7 @@ def marked(query: str, text: str) -> list[str]:
         ("naïve Bayes", "A naïve BAYES classifier", ["naïve", "BAYES"]),
         ("2SLS", "by 2SLS, not 2sls2", ["2SLS"]),
         ("the of and", "the of and", []),
+        ("istanbul effects", "İİ İstanbul, no side-effects; affects", ["effects"]),
         ("(.*) [a", "a (.*) regex", []),
     ],
 )

@@ -20,7 +20,9 @@ async def claim(
 
 
 async def is_processed(
-    connection: "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]", handler: str, event: CloudEvent
+    connection: "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any] | asyncpg.Pool[Any]",
+    handler: str,
+    event: CloudEvent,
 ) -> bool:
     """Tell whether the event was done before: a cheap look before long work; only `claim` decides."""
     return bool(await connection.fetchval(load_sql(__file__, "event_processed"), handler, event.source, event.id))

@@ -14,6 +14,7 @@ from events.cloudevents import CloudEvent, MalformedEvent
 from events.processed import claim, is_processed
 from events.validate import InvalidEvent, validate
 from shared.app import create_function_app
+from shared.database import is_temporary
 from shared.logs import get_log
 from shared.problems import Problem, respond
 from shared.resources import Resources
@@ -84,7 +85,7 @@ def answer_failure(exc: Exception, request: Request) -> Response:
     """Turn what a handler raised into the answer that makes the sender do the right thing."""
     if isinstance(exc, Problem):
         return respond(_problem_answer(exc), request)
-    if _is_temporary(exc):
+    if is_temporary(exc):
         log.warning("event_postponed", error=type(exc).__name__, detail=str(exc)[:500])
         return respond(_try_again(str(exc) or type(exc).__name__), request)
     log.error("event_failed", exc_info=exc)
@@ -111,24 +112,3 @@ def _try_again(detail: str) -> Problem:
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     action = "Deliver the event again after the time in Retry-After."
     return Problem(503, "dependency-unavailable", "A dependency is not available", detail, action, headers=headers)
-
-
-def _is_temporary(exc: Exception) -> bool:
-    """Tell whether the same event may succeed later: what depends on servers, locks and resources, not on its data."""
-    import asyncpg
-
-    from shared.database import UNAVAILABLE
-
-    if isinstance(exc, ValueError):
-        return False  # asyncpg's DataError is an InterfaceError too, and a bug
-    return isinstance(
-        exc,
-        (
-            *UNAVAILABLE,
-            asyncpg.TransactionRollbackError,  # serialization failures and deadlocks
-            asyncpg.LockNotAvailableError,
-            asyncpg.QueryCanceledError,
-            asyncpg.InsufficientResourcesError,
-            asyncpg.OperatorInterventionError,
-        ),
-    )

@@ -4,7 +4,7 @@ import base64
 import binascii
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -36,7 +36,7 @@ def decode_cursor(listing: str, cursor: str | None, *types: type) -> tuple[Any, 
         if name != listing:
             raise ValueError(f"a cursor of {name}")
         return tuple(_read(kind, value) for kind, value in zip(types, values, strict=True))
-    except (ValueError, TypeError, AttributeError, binascii.Error) as exc:
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as exc:
         raise _foreign_cursor() from exc
 
 
@@ -53,8 +53,10 @@ def _read(kind: type, value: Any) -> Any:
     read = parse(value) if parse else value
     if type(read) is not kind:
         raise ValueError(f"{type(value).__name__} is no {kind.__name__}")
-    if isinstance(read, datetime) and read.tzinfo is None:
-        raise ValueError("a time without its zone")
+    if isinstance(read, datetime):
+        if read.tzinfo is None:
+            raise ValueError("a time without its zone")
+        read = read.astimezone(UTC)  # the driver does the same, and overflows near the first and the last year
     if isinstance(read, int) and not -(2**63) <= read < 2**63:
         raise ValueError("no bigint")
     if isinstance(read, str) and "\x00" in read:

@@ -37,6 +37,25 @@ def __getattr__(name: str) -> Any:
     return globals()[name]
 
 
+def is_temporary(exc: BaseException) -> bool:
+    """Tell whether the same work may succeed later: what depends on servers, locks and resources, not on its data."""
+    import asyncpg
+
+    if isinstance(exc, ValueError):
+        return False  # asyncpg's DataError is an InterfaceError too, and a bug
+    return isinstance(
+        exc,
+        (
+            *__getattr__("UNAVAILABLE"),
+            asyncpg.TransactionRollbackError,  # serialization failures and deadlocks
+            asyncpg.LockNotAvailableError,
+            asyncpg.QueryCanceledError,
+            asyncpg.InsufficientResourcesError,
+            asyncpg.OperatorInterventionError,
+        ),
+    )
+
+
 @cache
 def load_sql(module_file: str, name: str) -> str:
     """Return the query `sql/<name>.sql` beside the module whose `__file__` is given."""

@@ -1,9 +1,13 @@
 """Accepting documents: identity, fingerprint, duplicates, and the transaction that stores row and event together."""
 
+import asyncio
+import contextlib
 import hashlib
 import re
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
@@ -11,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from events.cloudevents import CloudEvent
 from events.outbox import enqueue
+from events.processed import claim
 from events.topics import DOCUMENT_SUBMITTED
 from shared.database import load_sql
+from shared.problems import DependencyUnavailable
 from shared.resources import Resources
 
 if TYPE_CHECKING:
@@ -26,10 +32,31 @@ SourceType = Literal["paper", "textbook", "code_repo", "note"]
 Name = Field(default=DEFAULT_COLLECTION, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")
 
 
-def _clean(value: Any) -> Any:
-    """Refuse NUL, which Postgres cannot store in text."""
-    if "\x00" in str(value):
-        raise ValueError("holds a NUL character; remove it")
+MAX_DEPTH = 64
+"""Of nested metadata, as of events: validators and databases give up somewhere above a hundred."""
+
+ATTEMPTS = 3
+"""Of a transaction whose source or collection was deleted under it, or that a concurrent one has made Postgres end."""
+
+
+def _storable(value: Any) -> Any:
+    """Refuse what JSON can say and Postgres or our encoder cannot keep."""
+    pending = [(value, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, str):
+            if "\x00" in item:
+                raise ValueError("holds a NUL character; remove it")
+        elif isinstance(item, dict | list):
+            if depth > MAX_DEPTH:
+                raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+            children = [*item, *item.values()] if isinstance(item, dict) else item
+            pending += [(child, depth + 1) for child in children]
+        elif isinstance(item, int):
+            if not -(2**63) <= item < 2**64:
+                raise ValueError("holds an integer of more than 64 bits; write it as text")
+        elif isinstance(item, float) and not isfinite(item):
+            raise ValueError("holds a number that is not finite")
     return value
 
 
@@ -50,18 +77,19 @@ class Bibliography(BaseModel):
     external_id: str | None = Field(default=None, min_length=1, max_length=500)
     metadata: dict[str, Any] = {}
 
-    _no_nul = field_validator("title", "authors", "venue", "doi", "arxiv_id", "url", "external_id", "metadata")(_clean)
+    _kept = field_validator("title", "authors", "venue", "doi", "arxiv_id", "url", "external_id", "metadata")(_storable)
 
     @field_validator("doi")
     @classmethod
     def _plain_doi(cls, value: str | None) -> str | None:
         """DOIs are case-insensitive and often given as URLs (DOI Handbook, 2.4)."""
-        return re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", value.strip(), flags=re.I).lower() if value else None
+        plain = re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)", "", value or "", flags=re.I)
+        return plain.strip().lower() or None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Submission:
-    """One document as handed in: bytes and what is said of them."""
+    """One document as handed in: bytes and what is said of them. What is computed of the bytes is computed once."""
 
     body: bytes
     media_type: str
@@ -71,24 +99,29 @@ class Submission:
     trace_id: str | None = None
     document_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
+    @cached_property
+    def body_sha256(self) -> bytes:
+        """SHA-256 of the bytes."""
+        return hashlib.sha256(self.body).digest()
+
     @property
     def identity(self) -> str:
         """The name of the source within its collection: external_id, else doi, else SHA-256 of the bytes."""
         said = self.bibliography
         if said.external_id:
             return f"external:{said.external_id}"
-        return f"doi:{said.doi}" if said.doi else f"sha256:{hashlib.sha256(self.body).hexdigest()}"
+        return f"doi:{said.doi}" if said.doi else f"sha256:{self.body_sha256.hex()}"
 
-    @property
+    @cached_property
     def source_id(self) -> uuid.UUID:
         """The same for every submission of the same source, on every replica."""
         return uuid.uuid5(NAMESPACE, f"{self.bibliography.collection}\n{self.identity}")
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """SHA-256 of bytes and bibliography: equal means that submitting again changes nothing."""
         said = orjson.dumps(self.bibliography.model_dump(), option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(hashlib.sha256(self.body).digest() + self.media_type.encode() + b"\n" + said).digest()
+        return hashlib.sha256(self.body_sha256 + self.media_type.encode() + b"\n" + said).digest()
 
     @property
     def object_key(self) -> str:
@@ -105,25 +138,72 @@ class Accepted:
     duplicate: bool
 
 
-async def accept(resources: Resources, submissions: list[Submission], *, announce: bool = True) -> list[Accepted]:
-    """Store bytes, rows and outbox rows of `submissions`; return their receipts in order.
+async def accept(
+    resources: Resources, submissions: list[Submission], *, event: CloudEvent | None = None
+) -> list[Accepted]:
+    """Store bytes, rows and document.submitted events of `submissions`; return their receipts in order.
 
-    A submission equal to the latest version of its source, unless that one failed, changes nothing. `announce` puts
-    a document.submitted event into the outbox; the extract function, which goes on at once, has no use for one.
+    A submission equal to the latest version of its source, unless that one failed, changes nothing. Those that an
+    outside `event` brought are taken in once: there are no receipts when that was done before.
 
     Raises
     ------
     DependencyUnavailable
         When Postgres or the object store is away: nothing was accepted then.
     """
+    import asyncpg
+
+    from shared.database import is_temporary
+
+    # Hashing 64 MB takes a tenth of a second, in which no other request would be served.
+    await asyncio.to_thread(_hash, submissions)
+    stored: set[uuid.UUID] = set()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            receipts = await _accept(resources, submissions, stored, event)
+            break
+        except (asyncpg.ForeignKeyViolationError, asyncpg.DeadlockDetectedError) as exc:
+            if attempt == ATTEMPTS:
+                raise DependencyUnavailable("The source", "It is being deleted at the same time.") from exc
+        except Exception as exc:
+            if is_temporary(exc):
+                raise DependencyUnavailable("Postgres", str(exc) or type(exc).__name__) from exc
+            raise
+    kept = {receipt.document_id for receipt in receipts}
+    for item in submissions:
+        if item.document_id in stored and item.document_id not in kept:
+            with contextlib.suppress(DependencyUnavailable):  # what was accepted stays accepted
+                await resources.objects.delete(item.object_key)
+    return receipts
+
+
+def _hash(submissions: list[Submission]) -> list[tuple[uuid.UUID, bytes]]:
+    """Compute ids and fingerprints, which the submissions keep."""
+    return [(item.source_id, item.fingerprint) for item in submissions]
+
+
+async def _accept(
+    resources: Resources, submissions: list[Submission], stored: set[uuid.UUID], event: CloudEvent | None
+) -> list[Accepted]:
+    async def store(item: Submission) -> None:
+        if item.document_id not in stored:
+            await resources.objects.put(item.object_key, item.body)
+            stored.add(item.document_id)
+
     pool = await resources.pool()
-    settings = resources.settings
     known = await _latest(pool, submissions)
     for item in submissions:
         if not _same(known.get(item.source_id), item):
-            await resources.objects.put(item.object_key, item.body)
-    async with pool.acquire(timeout=settings.database_acquire_timeout_s) as connection, connection.transaction():
-        return await register(connection, submissions, announce=announce)
+            await store(item)
+    timeout_s = resources.settings.database_acquire_timeout_s
+    async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():
+        if event is not None and not await claim(connection, "extract", event):
+            return []
+        receipts = await register(connection, submissions, announce=True)
+        for item, receipt in zip(submissions, receipts, strict=True):
+            if not receipt.duplicate:  # the version known before has failed or was deleted meanwhile
+                await store(item)
+        return receipts
 
 
 async def collection_ids(connection: "Connection", names: set[str]) -> dict[str, int]:
@@ -133,10 +213,8 @@ async def collection_ids(connection: "Connection", names: set[str]) -> dict[str,
         rows = await connection.fetch(load_sql(__file__, "collections_named"), list(names))
         return {row["name"]: row["id"] for row in rows}
 
-    found = await known()
-    if len(found) < len(names):
+    while len(found := await known()) < len(names):  # again when one was deleted between the two
         await connection.execute(load_sql(__file__, "add_collections"), sorted(names))
-        found = await known()
     return found
 
 
@@ -146,7 +224,8 @@ async def register(connection: "Connection", submissions: list[Submission], *, a
     first = {item.source_id: item for item in reversed(submissions)}
     sources = [_source_row(item, collections[item.bibliography.collection]) for _, item in sorted(first.items())]
     await connection.execute(load_sql(__file__, "add_sources"), sources)
-    # Two statements: only one begun after the locks are held sees what their holders committed.
+    # Two statements: only one begun after the locks are held sees what their holders committed. A source deleted
+    # before its lock is held is missed by the rows' foreign key.
     await connection.fetch(load_sql(__file__, "lock_sources"), list(first))
     latest = await _latest(connection, submissions)
     receipts, fresh = [], []

@@ -1,11 +1,16 @@
 """The object store: a folder here, S3 in production, both through obstore."""
 
+import contextlib
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from shared.problems import DependencyUnavailable, Problem
+
+IN_FLIGHT_S = 300.0
+"""Longer than any submission takes from storing its bytes to committing its rows."""
 
 
 class Objects:
@@ -42,12 +47,17 @@ class Objects:
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
-    async def get(self, key: str) -> bytes:
-        """Return the bytes under `key`; a Problem 422 `object-missing` when there are none."""
+    async def get(self, key: str, most_bytes: int | None = None) -> bytes:
+        """Return the bytes under `key`; a Problem 422 when there are none, or more than `most_bytes`."""
         import obstore
 
         try:
             result = await obstore.get_async(self._open(), key)
+            if most_bytes is not None and result.meta["size"] > most_bytes:
+                detail = f"{key} has {result.meta['size']} bytes; the limit is {most_bytes}."
+                raise Problem(
+                    422, "object-too-large", "The object is too large", detail, "Split it into several files."
+                )
             return bytes(await result.bytes_async())
         except FileNotFoundError as exc:
             raise Problem(
@@ -67,18 +77,22 @@ class Objects:
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete every object whose key begins with the folder `prefix`; return how many."""
+    async def delete_folder(self, prefix: str, keys: set[str]) -> int:
+        """Delete those of `keys` that lie in the folder `prefix`, and what was left there long ago; return how many.
+
+        A young object that is not named may belong to a submission whose rows are not committed yet.
+        """
         import obstore
 
         try:
             store = self._open()
             listed = await obstore.list(store, prefix=prefix).collect_async()
-            keys = [entry["path"] for entry in listed]
-            if keys:
-                await obstore.delete_async(store, keys)
+            left = datetime.now(UTC) - timedelta(seconds=IN_FLIGHT_S)
+            doomed = [entry["path"] for entry in listed if entry["path"] in keys or entry["last_modified"] < left]
+            if doomed:
+                await obstore.delete_async(store, doomed)
             self._remove_folder(prefix)
-            return len(keys)
+            return len(doomed)
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
@@ -86,7 +100,7 @@ class Objects:
         """A folder store keeps empty folders behind, and their names would be a trace."""
         if self.url.startswith("file://"):
             folder = Path(unquote(urlsplit(self.url).path)) / prefix
-            if folder.is_dir() and not any(folder.iterdir()):
+            with contextlib.suppress(OSError):  # not there, or not empty
                 folder.rmdir()
 
     async def check(self) -> None:
@@ -103,7 +117,7 @@ class Objects:
     def key_of(self, uri: str) -> str:
         """Return the key of an object URI inside this store; a Problem 422 for any other place."""
         key = uri.removeprefix(self.url + "/")
-        if key == uri or not re.fullmatch(r"[\w.=@+-]+(/[\w.=@+-]+)*", key) or ".." in key.split("/"):
+        if key == uri or not re.fullmatch(r"[\w.=@+-]+(/[\w.=@+-]+)*", key) or {".", ".."} & set(key.split("/")):
             detail = "The uri must name an object inside this server's own object store."
             raise Problem(422, "foreign-object", "The object's URI is not usable", detail, f"Put it below {self.url}/.")
         return key

@@ -101,6 +101,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def on_http(request: Request, exc: Exception) -> JSONResponse:
         assert isinstance(exc, HTTPException)  # noqa: S101 -- registered for this type alone
+        if isinstance(exc.__cause__, Problem):  # FastAPI takes whatever reading the body raises for a 400
+            return respond(exc.__cause__, request)
         slug, title = _TITLES.get(exc.status_code, ("http-error", str(exc.detail)))
         detail = "" if exc.detail == title else str(exc.detail)
         headers = dict(exc.headers or {})
@@ -109,7 +111,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         )
 
     async def on_bug(request: Request, exc: Exception) -> JSONResponse:
+        from shared.database import is_temporary
+
         log.error("request_failed", path=request.url.path, exc_info=exc)
+        if is_temporary(exc):
+            return respond(DependencyUnavailable("A part that this needs", type(exc).__name__), request)
         action = "Report the trace_id to the operator; the server's log holds the cause."
         return respond(Problem(500, "internal-error", "The server failed", type(exc).__name__, action), request)
 

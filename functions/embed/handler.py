@@ -37,13 +37,13 @@ async def handle_extracted(event: CloudEvent, held: Resources) -> Outcome:
     old_object = None
     timeout_s = held.settings.database_acquire_timeout_s
     async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():
-        if not await claim(connection, "embed", event):
-            return "duplicate"
+        # The document's state decides what is done, not the claim: see extract.
+        new = await claim(connection, "embed", event)
         passages = [row["id"] for row in rows]
         old_object = await store_vectors(connection, document_id, model.id, passages, vectors, event.traceparent)
     if old_object:
         await held.objects.delete(old_object)
-    return "done"
+    return "done" if new else "duplicate"
 
 
 async def store_vectors(
@@ -63,7 +63,8 @@ async def store_vectors(
         return None
     await connection.execute(load_sql(__file__, "add_embeddings"), model_id, passages, vectors)
     embedded = await connection.fetchval(load_sql(__file__, "count_embedded"), document_id, model_id)
-    if embedded < row["passages_total"] or row["state"] != "embedding":
+    # Failed: the delivery of some passages was given up, and yet all of them have come.
+    if embedded < row["passages_total"] or row["state"] not in {"embedding", "failed"}:
         return None
     return await finish(connection, document_id, row, traceparent)
 

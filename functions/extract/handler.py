@@ -43,8 +43,14 @@ class Job:
 
 
 async def handle_submitted(event: CloudEvent, held: Resources, settings: ExtractSettings) -> Outcome:
-    """Extract the document that the event names or brings; done already, outdated or deleted: nothing happens."""
-    job = await find_job(held, await take_in(event, held))
+    """Extract the document that the event names, or accept the one that it brings, which is announced anew.
+
+    Done already, outdated or deleted: nothing happens.
+    """
+    data: dict[str, Any] = event.data or {}
+    if "document_id" not in data:
+        return await take_in(event, data, held)
+    job = await find_job(held, uuid.UUID(data["document_id"]))
     if job is None or job.state not in {"queued", "extracting"}:
         return "duplicate"
     pool = await held.pool()
@@ -59,10 +65,11 @@ async def handle_submitted(event: CloudEvent, held: Resources, settings: Extract
         log.warning("document_failed", document_id=str(job.id), slug=exc.slug)
         return "done"
     async with pool.acquire(timeout=settings.database_acquire_timeout_s) as connection, connection.transaction():
-        if not await claim(connection, "extract", event):
-            return "duplicate"
+        # The document's state decides, not the claim: an attempt that ended after its event was given up has changed
+        # nothing, and the replay of that event must.
+        new = await claim(connection, "extract", event)
         await store_passages(connection, job, extracted, passages, settings.passages_per_event, event.traceparent)
-    return "done"
+    return "done" if new else "duplicate"
 
 
 async def find_job(held: Resources, document_id: uuid.UUID) -> Job | None:

@@ -1,31 +1,31 @@
-"""Which document an event is about: one that ingest stored, or one that a producer brings along."""
+"""Documents that outside producers bring along in their own document.submitted events."""
 
-import uuid
 from typing import Any
 
 from pydantic import ValidationError
 
 from events.cloudevents import CloudEvent
+from events.processed import is_processed
+from events.receiver import Outcome
+from functions.extract.limits import Limits
 from shared.documents import Bibliography, Submission, accept
 from shared.problems import Problem
 from shared.resources import Resources
 
 
-async def take_in(event: CloudEvent, held: Resources) -> uuid.UUID:
-    """Return the id of the event's document, storing first what an outside producer sent.
-
-    Redelivery of an outside event finds the document by its fingerprint and goes on where the first left off.
+async def take_in(event: CloudEvent, data: dict[str, Any], held: Resources) -> Outcome:
+    """Accept the document in `data` of an outside producer's event; its own document.submitted goes on from there.
 
     Raises
     ------
     Problem
         422 when the event names no usable object or its bibliography is not valid.
     """
-    data: dict[str, Any] = event.data or {}
-    if "document_id" in data:
-        return uuid.UUID(data["document_id"])
-    [receipt] = await accept(held, [await _submission(event, data, held)], announce=False)
-    return receipt.document_id
+    pool = await held.pool()
+    if await is_processed(pool, "extract", event):
+        return "duplicate"
+    receipts = await accept(held, [await _submission(event, data, held)], event=event)
+    return "done" if any(not receipt.duplicate for receipt in receipts) else "duplicate"
 
 
 async def _submission(event: CloudEvent, data: dict[str, Any], held: Resources) -> Submission:
@@ -40,7 +40,7 @@ async def _submission(event: CloudEvent, data: dict[str, Any], held: Resources) 
     trace_id = event.traceparent.split("-")[1] if event.traceparent else None
     if uri := data.get("uri"):
         key = held.objects.key_of(uri)
-        body, filename = await held.objects.get(key), key.rsplit("/", 1)[-1]
+        body, filename = await held.objects.get(key, Limits().body_bytes), key.rsplit("/", 1)[-1]
         media_type = data.get("media_type") or "application/octet-stream"
     else:
         body, filename = data["text"].encode(), None

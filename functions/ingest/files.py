@@ -44,6 +44,11 @@ def _bibliography(form: FormData) -> Bibliography:
         raise RequestValidationError(exc.errors()) from exc
 
 
+def _printable(text: str) -> str:
+    """Return `text` without what Postgres cannot store or a terminal would obey: NUL, controls, surrogates."""
+    return "".join(character for character in text if character.isprintable())
+
+
 async def read_file(request: Request, submitted_by: UUID, trace_id: str | None) -> Submission:
     """Return the uploaded file as a submission; problems for a broken form, a missing or an empty file."""
     try:
@@ -63,6 +68,6 @@ async def read_file(request: Request, submitted_by: UUID, trace_id: str | None) 
         await form.close()
     if not body:
         raise empty_document("The file has no bytes.")
-    name = PurePath((upload.filename or "").replace("\\", "/")).name.replace("\x00", "")[:300] or None
-    media_type = (upload.content_type or "application/octet-stream").split(";")[0].strip().lower()[:200]
+    name = _printable(PurePath((upload.filename or "").replace("\\", "/")).name)[:300] or None
+    media_type = _printable((upload.content_type or "application/octet-stream").split(";")[0]).strip().lower()[:200]
     return Submission(body, media_type, said, name, submitted_by, trace_id)

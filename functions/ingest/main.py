@@ -1,9 +1,10 @@
 """The ingest function: takes documents in, tells where they stand, and replays dead letters."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import ORJSONResponse
 from pydantic import ValidationError
@@ -25,6 +26,7 @@ from shared.resources import Resources
 
 Ingester = Annotated[Caller, require("ingest")]
 Reader = Annotated[Caller, require("read")]
+CollectionName = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
 
 
 def create_app(settings: IngestSettings | None = None, resources: Resources | None = None) -> FastAPI:
@@ -38,9 +40,9 @@ def create_app(settings: IngestSettings | None = None, resources: Resources | No
     return app
 
 
-async def _read_inline(request: Request, caller: Caller, trace_id: str | None) -> Submission:
+def _read_inline(body: bytes, caller: Caller, trace_id: str | None) -> Submission:
     try:
-        return InlineDocument.model_validate_json(await request.body()).submission(caller.key_id, trace_id)
+        return InlineDocument.model_validate_json(body).submission(caller.key_id, trace_id)
     except ValidationError as exc:
         raise RequestValidationError(exc.errors(include_url=False, include_context=False)) from exc
 
@@ -72,10 +74,13 @@ def add_document_routes(app: FastAPI, settings: IngestSettings, held: Resources)
         if kind == "multipart/form-data":
             return await _accept_one(held, caller, await read_file(request, caller.key_id, trace_id))
         if kind == "application/json":
-            return await _accept_one(held, caller, await _read_inline(request, caller, trace_id))
+            body = await request.body()
+            # In a thread, here and below: parsing 64 MB takes a second, in which no other request would be served.
+            return await _accept_one(held, caller, await asyncio.to_thread(_read_inline, body, caller, trace_id))
         if kind == "application/x-ndjson":
             body = await request.body()
-            good, bad = read_lines(body, caller, caller.key_id, trace_id, settings.max_ndjson_lines)
+            limit = settings.max_ndjson_lines
+            good, bad = await asyncio.to_thread(read_lines, body, caller, caller.key_id, trace_id, limit)
             if not good and not bad:
                 raise Problem(422, "empty-body", "The request has no lines", "", "Send one JSON document a line.")
             return ORJSONResponse({"items": await accept_lines(held, settings, good, bad)}, 202)
@@ -86,7 +91,7 @@ def add_document_routes(app: FastAPI, settings: IngestSettings, held: Resources)
     @app.get("/documents", tags=["documents"])
     async def get_documents(
         caller: Reader,
-        collection: str | None = None,
+        collection: CollectionName = None,
         state: State | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,

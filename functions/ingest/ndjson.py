@@ -30,13 +30,13 @@ def read_lines(
     body: bytes, caller: Caller, submitted_by: UUID, trace_id: str | None, max_lines: int
 ) -> tuple[dict[int, Submission], dict[int, dict[str, Any]]]:
     """Return submissions and problems by line number, from 1; blank lines are skipped."""
-    lines = body.split(b"\n")
-    if len(lines) > max_lines + 1:
-        detail = f"{len(lines)} lines; the limit is {max_lines}."
+    count = body.count(b"\n")
+    if count > max_lines:
+        detail = f"{count} lines; the limit is {max_lines}."
         raise Problem(413, "too-many-lines", "The request has too many lines", detail, "Send them in several requests.")
     good: dict[int, Submission] = {}
     bad: dict[int, dict[str, Any]] = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(body.split(b"\n"), 1):
         if not line.strip():
             continue
         try:

@@ -31,13 +31,14 @@ ROUNDS = 5
 async def remove_source(resources: Resources, caller: Caller, source_id: UUID) -> None:
     """Delete a source; a Problem 404 or 403 where the caller may not see or delete it.
 
-    Its objects go after the commit. Where the store fails then, an administrator's second DELETE finishes the work.
+    Its objects go after the commit. Where the store fails then, an administrator's second DELETE, some minutes later,
+    finishes the work.
     """
-    found = await _remove_rows(resources, caller, source_id)
-    if not found and not (caller.may("admin") and caller.collections is None):
+    keys = await _remove_rows(resources, caller, source_id)
+    if keys is None and not (caller.may("admin") and caller.collections is None):
         raise unknown_source(source_id)
-    objects = await resources.objects.delete_prefix(f"documents/{source_id}/")
-    if not found and not objects:
+    objects = await resources.objects.delete_folder(f"documents/{source_id}/", keys or set())
+    if keys is None and not objects:
         raise unknown_source(source_id)
 
 
@@ -64,12 +65,13 @@ async def _empty(resources: Resources, caller: Caller, collection_id: int) -> No
     pool = await resources.pool()
     while rows := await pool.fetch(load_sql(__file__, "collection_sources"), collection_id, BATCH):
         for row in rows:
-            if await _remove_rows(resources, caller, row["id"]):
-                await resources.objects.delete_prefix(f"documents/{row['id']}/")
+            keys = await _remove_rows(resources, caller, row["id"])
+            if keys is not None:
+                await resources.objects.delete_folder(f"documents/{row['id']}/", keys)
 
 
-async def _remove_rows(resources: Resources, caller: Caller, source_id: UUID) -> bool:
-    """Delete the rows of a source and announce it; return whether there was one that the caller may see."""
+async def _remove_rows(resources: Resources, caller: Caller, source_id: UUID) -> set[str] | None:
+    """Delete the rows of a source and announce it; return its object keys, None for no source that one may see."""
     pool = await resources.pool()
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -81,17 +83,18 @@ async def _remove_rows(resources: Resources, caller: Caller, source_id: UUID) ->
     raise AssertionError("the loop returns or raises")
 
 
-async def _remove_in_transaction(connection: "Connection", caller: Caller, source_id: UUID) -> bool:
+async def _remove_in_transaction(connection: "Connection", caller: Caller, source_id: UUID) -> set[str] | None:
     source: Any = await connection.fetchrow(load_sql(__file__, "lock_source"), source_id)
     if source is None or not caller.may_see(source["collection"]):
-        return False
+        return None
     if not caller.may("admin") and source["submitted_by"] != caller.key_id:
         raise _foreign("It was put in with another key.")
-    for document in await connection.fetch(load_sql(__file__, "source_documents"), source_id):
+    documents = await connection.fetch(load_sql(__file__, "source_documents"), source_id)
+    for document in documents:
         await remove_document(connection, source["collection_id"], document["id"])
     await connection.execute(load_sql(__file__, "delete_source"), source_id, str(source_id))
     await enqueue(connection, [_deleted(source_id, source["collection"])])
-    return True
+    return {document["object_key"] for document in documents}
 
 
 def _deleted(source_id: UUID, collection: str) -> CloudEvent:

@@ -3,4 +3,4 @@
 WITH seen AS (
     UPDATE collections SET version = version + 1 WHERE id = $2
 )
-UPDATE documents SET state = 'indexed', indexed_at = now(), updated_at = now() WHERE id = $1;
+UPDATE documents SET state = 'indexed', problem = NULL, indexed_at = now(), updated_at = now() WHERE id = $1;

@@ -1,4 +1,5 @@
--- Lock the source of a document until the end of the transaction.
+-- Lock the source of a document, then the document, until the end of the transaction: a row that was not locked would
+-- be told as it was before a wait.
 -- $1 uuid document
 -- columns: source_id uuid, collection_id integer, collection text, current_document uuid, state text,
 --          passages_total integer, outdated boolean
@@ -9,4 +10,4 @@ SELECT s.id AS source_id, s.collection_id, c.name AS collection, s.current_docum
   JOIN documents d ON d.source_id = s.id
   JOIN collections c ON c.id = s.collection_id
  WHERE d.id = $1
-   FOR UPDATE OF s;
+   FOR UPDATE OF s, d;

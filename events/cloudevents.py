@@ -22,6 +22,8 @@ STRUCTURED = "application/cloudevents+json"
 JSON = "application/json"
 MAX_ATTRIBUTE_BYTES = 4096
 """Of one attribute's value: twice the longest URL in common use."""
+MAX_KEY_BYTES = 1024
+"""Of what identifies an event and its order: an index entry of Postgres has at most 2704 bytes."""
 MAX_ATTRIBUTES = 64
 """Of one event: ours have nine, brokers and tracers add a handful."""
 
@@ -34,6 +36,7 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uff
 # Printable ASCII except space, quote and percent stays as it is in an HTTP header (HTTP binding, 3.1.3.2).
 _HEADER_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _CORE = ("id", "source", "type", "subject", "time", "partitionkey", "traceparent")
+_KEYS = frozenset({"id", "source", "partitionkey"})
 _HANDLED = frozenset({*_CORE, "specversion", "datacontenttype", "data", "data_base64"})
 
 
@@ -202,10 +205,9 @@ def _checked(name: str, value: str) -> str:
     """Return `value` when name and value obey CloudEvents' rules."""
     if not _NAME.fullmatch(name):
         raise MalformedEvent(f"attribute name {name[:64]!r} is not lower-case letters and digits")
-    if not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > MAX_ATTRIBUTE_BYTES:
-        raise MalformedEvent(f"{name} is longer than {MAX_ATTRIBUTE_BYTES} bytes")
-    if len(value) > MAX_ATTRIBUTE_BYTES:
-        raise MalformedEvent(f"{name} is longer than {MAX_ATTRIBUTE_BYTES} bytes")
+    most = MAX_KEY_BYTES if name in _KEYS else MAX_ATTRIBUTE_BYTES
+    if len(value) > most or (not value.isascii() and len(value.encode("utf-8", "surrogatepass")) > most):
+        raise MalformedEvent(f"{name} is longer than {most} bytes")
     if _FORBIDDEN.search(value):
         raise MalformedEvent(f"{name} holds control or unassigned characters")
     return value

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from events.cloudevents import CloudEvent, MalformedEvent
 from events.malformed import wrap_malformed
 from events.outbox import put
-from events.topics import DOCUMENT_SUBMITTED, RECORD_MALFORMED, TOPIC_OF_TYPE
+from events.topics import DOCUMENT_SUBMITTED, PASSAGES_EXTRACTED, RECORD_MALFORMED, TOPIC_OF_TYPE
 from shared.database import load_sql
 from shared.problems import TYPE_PREFIX, Problem
 
@@ -26,6 +26,9 @@ _ADDED = (REASON, ATTEMPTS, TOPIC, "knativekafkaoffset", "knativekafkapartition"
 _KNATIVE = ("knativeerrordest", "knativeerrorcode", "knativeerrordata")
 """Extensions that Knative adds to what goes to a dead letter sink."""
 _MAX_REASON_CHARACTERS = 2000
+_MAX_ATTEMPTS = 2**31 - 1
+_WAITING = {DOCUMENT_SUBMITTED: ["queued", "extracting"], PASSAGES_EXTRACTED: ["embedding"]}
+"""States in which a document waits for an event. In a later one the event was done, though its answer got lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ class DeadLetter:
 
 def read_undelivered(headers: Mapping[str, str], body: bytes) -> Undelivered:
     """Read what the bridge or Knative posts. What is no CloudEvent is wrapped as record.malformed: nothing is lost."""
-    said = {name.lower().removeprefix("ce-"): unquote(value) for name, value in headers.items()}
+    said = {
+        name.lower().removeprefix("ce-"): unquote(value).replace("\x00", "\ufffd") for name, value in headers.items()
+    }
     try:
         event = CloudEvent.from_http(headers, body)
         said = dict(event.extensions)
@@ -66,7 +71,7 @@ def read_undelivered(headers: Mapping[str, str], body: bytes) -> Undelivered:
         event.without(*_ADDED, *_KNATIVE),
         said.get(TOPIC) or TOPIC_OF_TYPE.get(event.type, ""),
         _reason(said)[:_MAX_REASON_CHARACTERS],
-        int(said[ATTEMPTS]) if said.get(ATTEMPTS, "").isdecimal() else 0,
+        min(int(said[ATTEMPTS][:12]), _MAX_ATTEMPTS) if said.get(ATTEMPTS, "").isdecimal() else 0,
     )
 
 
@@ -87,7 +92,9 @@ async def store(connection: "Connection", event: CloudEvent, topic: str, reason:
     document_id = _document_id(event.data)
     if letter is not None and document_id is not None:
         problem = json.dumps(_delivery_problem(letter, event.type, reason, attempts), ensure_ascii=False)
-        await connection.execute(load_sql(__file__, "fail_document"), document_id, problem)
+        await connection.execute(
+            load_sql(__file__, "fail_document"), document_id, problem, _WAITING.get(event.type, [])
+        )
     return letter
 
 
@@ -130,7 +137,7 @@ async def get_letter(connection: "Connection", letter_id: int) -> DeadLetter:
 async def replay(connection: "Connection", letter_id: int) -> DeadLetter:
     """Put the event back on its topic, unchanged, in the caller's transaction; return the letter.
 
-    A document that failed because of this letter waits again.
+    A document that failed because of this letter waits again, unless others of its events are still given up.
 
     Raises
     ------
@@ -145,8 +152,7 @@ async def replay(connection: "Connection", letter_id: int) -> DeadLetter:
     await put(connection, [(letter.topic, letter.partition_key, event)])
     document_id = _document_id(event.data)
     if document_id is not None:
-        state = "queued" if event.type == DOCUMENT_SUBMITTED else "embedding"
-        await connection.fetchval(load_sql(__file__, "revive_document"), document_id, letter_id, state)
+        await connection.fetchval(load_sql(__file__, "revive_document"), document_id, letter_id)
     return await get_letter(connection, letter_id)
 
 

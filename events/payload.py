@@ -23,7 +23,8 @@ def load(body: bytes) -> Any:
     if len(body) > MAX_EVENT_BYTES:
         raise MalformedEvent(f"{len(body)} bytes; an event has at most {MAX_EVENT_BYTES}: refer to the text by uri")
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+        # As text: of bytes, json would also take UTF-16 and lone surrogates.
+        value = json.loads(body.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as exc:
         raise MalformedEvent(f"not JSON: {exc}") from exc
     if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:

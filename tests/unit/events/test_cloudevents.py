@@ -174,3 +174,18 @@ def test_a_broken_trace_context_is_dropped(broken: str) -> None:
     """A traceparent that is none is left out, as Trace Context asks; the event is taken all the same."""
     assert CloudEvent.from_http(BINARY | {"ce-traceparent": broken}, b"{}").traceparent is None
     assert CloudEvent.from_http(BINARY | {"ce-traceparent": TRACE}, b"{}").traceparent == TRACE
+
+
+@pytest.mark.parametrize("body", [b'{"a": "\xed\xa0\x80"}', '{"a": "\\u0000"}'.encode("utf-16")])
+def test_data_is_utf_8(body: bytes) -> None:
+    """A surrogate in raw bytes and another encoding are refused: the database would refuse them later."""
+    with pytest.raises(MalformedEvent):
+        CloudEvent.from_http(BINARY, body)
+
+
+@pytest.mark.parametrize("name", ["id", "source", "partitionkey"])
+def test_what_is_indexed_is_short(name: str) -> None:
+    """An id, source or key longer than an index entry may be is refused."""
+    assert CloudEvent.from_http(BINARY | {f"ce-{name}": "x" * 1024}, b"").to_json()[name] == "x" * 1024
+    with pytest.raises(MalformedEvent, match="longer than 1024 bytes"):
+        CloudEvent.from_http(BINARY | {f"ce-{name}": "x" * 1025}, b"")

@@ -56,3 +56,10 @@ def test_any_record_becomes_an_event() -> None:
         assert event.data is not None
         assert event.data["value_bytes"] == 1_000_000
         assert event.partitionkey == (expected or event.id)
+
+
+def test_marks_that_postgres_could_not_store_are_made_storable() -> None:
+    """Of what is no event, a reason with NUL and a count beyond an integer hold nothing up."""
+    headers, _ = arrive(deadreason="a%00b", deadtopic="research-kb.sources", deadattempts="9" * 30)
+    given = read_undelivered(headers, b"{")
+    assert (given.reason, given.attempts) == ("a\ufffdb", 2**31 - 1)

@@ -55,7 +55,10 @@ class TermContribution(BaseModel):
 
 
 class Explanation(BaseModel):
-    """How `combined` came about: the sum of weight times normalised score (z-scores), blended with the reranker's."""
+    """How `combined` came about: the sum of weight times normalised score (z-scores), blended with the reranker's.
+
+    A source's best passage stands for the source: its normalised scores are the best of each leg among the source's.
+    """
 
     weights: dict[str, float]
     normalized: dict[str, float]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from functions.search.scope import Scope
 from functions.search.store import LexicalHits, Store
@@ -22,12 +23,13 @@ class Found:
     """What the legs brought.
 
     legs: raw scores by passage id, best first, of each leg that answered. failed: the reason, of each that did not.
-    completions: by leg, scores of passages that only another leg chose.
+    completions: by leg, scores of passages that only another leg chose. sources: of the candidates, where known.
     took_ms: by stage. version: of the lexical index as the leg saw it.
     """
 
     legs: dict[str, dict[int, float]] = field(default_factory=dict)
     completions: dict[str, dict[int, float]] = field(default_factory=dict)
+    sources: dict[int, UUID] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     degraded: list[dict[str, str]] = field(default_factory=list)
     took_ms: dict[str, float] = field(default_factory=dict)
@@ -129,7 +131,7 @@ class Legs:
         hits = await self._store.dense(vector, model, scope, count, list(self.found.legs.get("lexical", ())))
         self.found.took_ms["dense"] = since_ms(started)
         scores = self.found.legs["dense"] = hits.scores
-        self.found.completions["dense"] = hits.others
+        self.found.completions["dense"], self.found.sources = hits.others, hits.sources
         if vector.truncated:
             self.found.degrade("dense", "the query is longer than the model reads: its end counts by its words alone")
         if len(scores) < min(count, scope.passages):

@@ -61,7 +61,7 @@ class Search:
         weights = leg_weights(request.context_type, list(found.legs))
         fusing = time.perf_counter()
         depth = max(request.limit, self._settings.search_rerank_top) if request.rerank else request.limit
-        fused = fuse(found.legs, weights, found.completions, depth)
+        fused = fuse(found.legs, weights, found.completions, found.sources, depth)
         found.took_ms["fuse"] = since_ms(fusing)
         ranked = await self._load(fused, found)
         reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None

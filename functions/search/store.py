@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from functions.search.scope import Scope
 from shared.database import UNAVAILABLE, load_sql
@@ -48,10 +49,11 @@ class LexicalHits:
 
 @dataclass(frozen=True, slots=True)
 class DenseHits:
-    """scores: cosine similarity by passage id, best first; others: of the passages asked for besides."""
+    """scores: cosine by passage id, best first; others: of the passages asked for besides; sources: of both."""
 
     scores: dict[int, float]
     others: dict[int, float]
+    sources: dict[int, UUID]
 
 
 class Store:
@@ -172,7 +174,10 @@ def candidate_count(count: int, passages: int) -> int:
 
 
 def _dense_hits(row: Any) -> DenseHits:
+    ids, others = row["passage_ids"] or [], row["other_ids"] or []
+    sources = [*(row["source_ids"] or ()), *(row["other_source_ids"] or ())]
     return DenseHits(
-        dict(zip(row["passage_ids"] or (), row["similarities"] or (), strict=True)),
-        dict(zip(row["other_ids"] or (), row["other_similarities"] or (), strict=True)),
+        dict(zip(ids, row["similarities"] or (), strict=True)),
+        dict(zip(others, row["other_similarities"] or (), strict=True)),
+        dict(zip([*ids, *others], sources, strict=True)),
     )

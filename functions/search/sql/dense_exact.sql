@@ -2,23 +2,26 @@
 -- $1 halfvec query, $2 integer[] collections, $3 integer hits,
 -- $4 uuid[] source ids, $5 text[] source types, $6 integer year from, $7 integer year to, $8 text[] authors, $9 jsonb metadata
 -- $10 bigint[] passages whose similarity is wanted as well, wherever they rank
--- -> passage_ids bigint[], similarities float8[] (cosine, best first), other_ids bigint[], other_similarities float8[]
+-- -> passage_ids bigint[], similarities float8[] (cosine, best first), source_ids uuid[] in the same order;
+--    other_ids bigint[], other_similarities float8[], other_source_ids uuid[] likewise
 WITH nearest AS MATERIALIZED (
-    SELECT e.passage_id, 1 - (e.embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    SELECT e.passage_id, e.source_id, 1 - (e.embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
     FROM matching_sources($2, $4, $5, $6, $7, $8, $9) AS s
     CROSS JOIN LATERAL (
         -- OFFSET 0 keeps this a look-up by source: a plan for all sources at once would read every vector.
-        SELECT passage_id, embedding FROM embeddings WHERE source_id = s.id AND model_id = {model} AND live OFFSET 0
+        SELECT passage_id, source_id, embedding FROM embeddings WHERE source_id = s.id AND model_id = {model} AND live OFFSET 0
     ) AS e
     ORDER BY similarity DESC, e.passage_id
     LIMIT $3
 ),
 others AS (
-    SELECT passage_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
+    SELECT passage_id, source_id, 1 - (embedding::halfvec({dimension}) <=> $1::halfvec({dimension})) AS similarity
     FROM embeddings
     WHERE passage_id = ANY (ARRAY(SELECT unnest($10::bigint[]) EXCEPT SELECT passage_id FROM nearest)) AND model_id = {model} AND live
 )
 SELECT (SELECT array_agg(passage_id ORDER BY similarity DESC, passage_id) FROM nearest) AS passage_ids,
        (SELECT array_agg(similarity ORDER BY similarity DESC, passage_id) FROM nearest) AS similarities,
+       (SELECT array_agg(source_id ORDER BY similarity DESC, passage_id) FROM nearest) AS source_ids,
        (SELECT array_agg(passage_id) FROM others) AS other_ids,
-       (SELECT array_agg(similarity) FROM others) AS other_similarities
+       (SELECT array_agg(similarity) FROM others) AS other_similarities,
+       (SELECT array_agg(source_id) FROM others) AS other_source_ids

@@ -68,3 +68,15 @@ def test_reranked_candidates_stay_in_their_range() -> None:
     assert (
         blend(combined, [1.0, 2.0, 3.0], "late-interaction")[0] > blend(combined, [1.0, 2.0, 3.0], "cross-encoder")[0]
     )
+
+
+def test_best_passage_stands_for_its_source() -> None:
+    """A source with the words in one passage and the meaning in another beats one that has a little of each."""
+    legs = {"lexical": {1: 9.0, 2: 0.5, 3: 5.0, 4: 0.0}, "dense": {1: 0.2, 2: 0.9, 3: 0.55, 4: 0.2}}
+    weights = {"lexical": 0.5, "dense": 0.5}
+    alone = fuse(legs, weights)
+    assert alone[0].passage_id == 3
+    together = fuse(legs, weights, None, {1: "a", 2: "a", 3: "b", 4: "b"})
+    assert together[0].passage_id in {1, 2}
+    assert [item.passage_id for item in together].count(together[0].passage_id) == 1
+    assert {item.passage_id for item in together} == {1, 2, 3, 4}

@@ -7,11 +7,15 @@ source is worth .003 of it, since half of these abstracts are two passages.
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import sqrt
 
 WEIGHTS = {"balanced": 0.5, "auditing": 0.65, "building": 0.35}
 """Lexical weight by context_type. .5 measures best on SciFact's training queries; the others lean to one side as far
 as costs at most a point of nDCG@10 there (docs/benchmarks.md)."""
+
+NORM_CANDIDATES = 100
+"""Candidates a leg that the z-scores are taken over: what a search for ten has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,19 @@ def leg_weights(context_type: str, legs: Sequence[str]) -> dict[str, float]:
     return {"lexical": lexical, "dense": 1 - lexical}
 
 
-def standardize(scores: Sequence[float]) -> list[float]:
-    """Return the scores' distances from their mean in standard deviations; zeros where all are equal."""
-    count = len(scores)
+def standardize(scores: Sequence[float], norm: Sequence[int] | None = None) -> list[float]:
+    """Return the scores' distances from their mean in standard deviations; zeros where all are equal.
+
+    norm: the positions that mean and deviation are taken over; all where it is None.
+    """
+    taken = scores if norm is None else [scores[row] for row in norm]
+    count = len(taken)
     if count == 0:
-        return []
-    mean = sum(scores) / count
-    variance = sum([score * score for score in scores]) / count - mean * mean
+        return [0.0] * len(scores)
+    mean = sum(taken) / count
+    variance = sum([score * score for score in taken]) / count - mean * mean
     if variance <= 1e-12 * mean * mean:  # rounding leaves this much of equal scores
-        return [0.0] * count
+        return [0.0] * len(scores)
     scale = 1 / sqrt(variance)
     return [(score - mean) * scale for score in scores]
 
@@ -59,11 +67,12 @@ def fuse(
     A passage whose score a leg does not know counts as having that leg's worst cosine, or no term of the query at all.
     """
     union = list(dict.fromkeys(key for scores in legs.values() for key in scores))
+    norm = _norm_rows(legs, union)
     columns: dict[str, list[float]] = {}
     for leg, scores in legs.items():
         known = {**(completions or {}).get(leg, {}), **scores}
         missing = 0.0 if leg == "lexical" else min(known.values(), default=0.0)
-        columns[leg] = standardize([known.get(key, missing) for key in union])
+        columns[leg] = standardize([known.get(key, missing) for key in union], norm)
     combined = _weigh(columns, weights, len(union))
     if sources and len(columns) > 1:
         _let_stand_for_sources([sources.get(key) for key in union], columns, combined)
@@ -72,6 +81,14 @@ def fuse(
     return [
         Fused(union[row], combined[row], {leg: column[row] for leg, column in columns.items()}) for row in order[:count]
     ]
+
+
+def _norm_rows(legs: Mapping[str, Mapping[int, float]], union: Sequence[int]) -> list[int] | None:
+    """Return the rows of each leg's first NORM_CANDIDATES, so that a larger `limit` changes no score."""
+    if all(len(scores) <= NORM_CANDIDATES for scores in legs.values()):
+        return None
+    first = {key for scores in legs.values() for key in islice(scores, NORM_CANDIDATES)}
+    return [row for row, key in enumerate(union) if key in first]
 
 
 def _weigh(columns: Mapping[str, list[float]], weights: Mapping[str, float], count: int) -> list[float]:

@@ -80,3 +80,12 @@ def test_best_passage_stands_for_its_source() -> None:
     assert together[0].passage_id in {1, 2}
     assert [item.passage_id for item in together].count(together[0].passage_id) == 1
     assert {item.passage_id for item in together} == {1, 2, 3, 4}
+
+
+def test_more_candidates_change_no_score() -> None:
+    """Asking deeper than a hundred adds candidates and leaves the scores of the first as they are."""
+    shallow = {leg: {key: 1 / (key + shift) for key in range(1, 101)} for leg, shift in (("lexical", 1), ("dense", 9))}
+    deep = {leg: {**scores, **dict.fromkeys(range(101, 201), 0.001)} for leg, scores in shallow.items()}
+    weights = {"lexical": 0.5, "dense": 0.5}
+    few, many = fuse(shallow, weights), fuse(deep, weights)
+    assert {item.passage_id: item.combined for item in many}.items() >= {i.passage_id: i.combined for i in few}.items()

@@ -132,9 +132,9 @@ class Store:
     async def _walk(self, vector: bytes, model: Model, scope: Scope, count: int, others: list[int]) -> DenseHits:
         """Ask the graph; it goes on until `count` passages have passed the filters."""
         if scope.filters is None:
-            query = sql_for(load_sql(__file__, "dense_ranked"), model)
+            query = ranked_query(model, count)
             collections = None if scope.whole else scope.collections
-            return _dense_hits(await self._row(query, vector, str(count), collections, count, others))
+            return _dense_hits(await self._row(query, vector, str(count), collections, others))
         query = sql_for(load_sql(__file__, "dense_filtered"), model)
         return _dense_hits(await self._row(query, vector, str(count), scope.collections, count, *scope.filters, others))
 
@@ -158,6 +158,11 @@ class Store:
         for row in rows:
             terms[row["passage_id"]].append({"term": row["term"], "score": row["score"]})
         return terms
+
+
+def ranked_query(model: Model, count: int) -> str:
+    """Return the statement that walks a model's graph for `count` hits."""
+    return sql_for(load_sql(__file__, "dense_ranked"), model).replace("{count}", str(int(count)))
 
 
 def reading_depth(query: str, passages: int) -> int:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from functions.search.requests import SearchFilters
 from functions.search.scope import Scope
 from functions.search.settings import SearchSettings
-from functions.search.store import SCAN_COST, Store
+from functions.search.store import SCAN_COST, Store, ranked_query
 from shared.models import Model, ModelMismatch, activate, active_model, check_model, register_model, sql_for
 from shared.resources import Resources
 from tests.conftest import Stack
@@ -167,14 +167,11 @@ async def test_similarities_of_other_candidates_come_along(store: Store, library
 
 async def test_settings_do_not_outlive_the_statement(library: Library, database: Pool) -> None:
     """The search's own ef_search is gone with its statement: the next user of the connection has the default."""
-    from functions.search import store as module
-    from shared.database import load_sql
-
-    query = sql_for(load_sql(module.__file__, "dense_ranked"), library.model)
+    query = ranked_query(library.model, 10)
     vector = packed(make_vector(random.Random(5)))
     async with database.acquire() as connection:
         before = await connection.fetchval("SHOW hnsw.ef_search")
-        await connection.fetchrow(query, vector, "123", None, 10, [])
+        await connection.fetchrow(query, vector, "123", None, [])
         assert await connection.fetchval("SHOW hnsw.ef_search") == before
 
 
@@ -188,12 +185,14 @@ async def test_plans_keep_the_index(library: Library, database: Pool) -> None:
 
     vector = packed(make_vector(random.Random(6)))
     async with database.acquire() as connection:
-        statement = await connection.prepare(literal("dense_ranked"))
+        statement = await connection.prepare(ranked_query(library.model, 100))
         for _ in range(8):
-            await statement.fetch(vector, "100", [library.collection_id], 100, [])
+            await statement.fetch(vector, "100", [library.collection_id], [])
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
         ranked = await connection.fetch(
-            "EXPLAIN " + literal("dense_ranked"), vector, "100", [library.collection_id], 100, [1, 2, 3]
+            "EXPLAIN " + ranked_query(library.model, 100), vector, "100", [library.collection_id], [1, 2, 3]
         )
+        await connection.execute("RESET plan_cache_mode")
         small = await connection.fetch("EXPLAIN " + literal("dense_collection"), vector, [1], 100, 50_000, [1, 2, 3])
     plan = "\n".join(row[0] for row in ranked)
     assert f"Index Scan using embeddings_hnsw_{library.model.id}" in plan, plan

@@ -22,7 +22,7 @@ async def ingest(stack: Stack, folder: Path, *names: str) -> dict[str, Any]:
 
     paths = [str(folder / name) for name in names]
     process = await asyncio.create_subprocess_exec(
-        *stack.command("--json", "ingest", "--collection", COLLECTION, *paths),
+        *stack.command("ingest", "--json", "--collection", COLLECTION, *paths),
         cwd=ROOT, env=os.environ | stack.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     output, errors = await asyncio.wait_for(process.communicate(), 600)

@@ -2,15 +2,15 @@
 
 import asyncio
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from events.cloudevents import CloudEvent
 from events.processed import claim
 from events.receiver import Outcome
 from functions.extract.document import Extracted
-from functions.extract.failures import ExtractionFailed, failure
+from functions.extract.failures import ExtractionFailed, ExtractorUnavailable, failure
 from functions.extract.intake import take_in
+from functions.extract.job import Job, find_job
 from functions.extract.limits import Limits
 from functions.extract.passages import Passage, split
 from functions.extract.settings import ExtractSettings
@@ -18,28 +18,13 @@ from functions.extract.storage import store_failure, store_passages
 from functions.extract.tokens import load
 from shared.database import load_sql
 from shared.logs import get_log
+from shared.problems import DependencyUnavailable
 from shared.resources import Resources
 
 # Text handed over as JSON up to this size is parsed in this process: no parser is involved, and it takes microseconds.
 PLAIN_IN_PROCESS_BYTES = 200_000
 
 log = get_log("extract")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A document to extract, as the database knows it."""
-
-    id: uuid.UUID
-    source_id: uuid.UUID
-    collection_id: int
-    state: str
-    object_key: str
-    media_type: str
-    filename: str | None
-    bibliography: dict[str, Any]
-    trace_id: str | None
-    outdated: bool
 
 
 async def handle_submitted(event: CloudEvent, held: Resources, settings: ExtractSettings) -> Outcome:
@@ -72,15 +57,16 @@ async def handle_submitted(event: CloudEvent, held: Resources, settings: Extract
     return "done" if new else "duplicate"
 
 
-async def find_job(held: Resources, document_id: uuid.UUID) -> Job | None:
-    """Return the document's job, None when it was deleted."""
-    pool = await held.pool()
-    row = await pool.fetchrow(load_sql(__file__, "load_document"), document_id)
-    return Job(**row) if row else None
-
-
 async def parse(job: Job, body: bytes, held: Resources, settings: ExtractSettings) -> Extracted:
-    """Parse in this process what needs no parser, all else in a child with limits; raises ExtractionFailed."""
+    """Parse in this process what needs no parser, all else in a child with limits.
+
+    Raises
+    ------
+    ExtractionFailed
+        When the document is at fault.
+    DependencyUnavailable
+        When the child could not work: the same document may succeed later.
+    """
     if job.media_type == "text/plain" and job.filename is None and len(body) <= PLAIN_IN_PROCESS_BYTES:
         from functions.extract.parsers import plain
 
@@ -90,7 +76,10 @@ async def parse(job: Job, body: bytes, held: Resources, settings: ExtractSetting
     pool = await held.pool()
     await pool.execute(load_sql(__file__, "set_state"), job.id, "extracting", None)
     limits = Limits(memory_bytes=settings.parse_memory_bytes, wall_s=settings.parse_timeout_s, pages=settings.max_pages)
-    return await sandbox.extract(body, job.media_type, job.filename, limits)
+    try:
+        return await sandbox.extract(body, job.media_type, job.filename, limits)
+    except ExtractorUnavailable as exc:
+        raise DependencyUnavailable("The parser's process", str(exc)) from exc
 
 
 def cut(extracted: Extracted, job: Job, settings: ExtractSettings) -> list[Passage]:

@@ -9,6 +9,7 @@ from events.outbox import enqueue
 from events.topics import PASSAGES_EXTRACTED
 from functions.extract.document import Extracted
 from functions.extract.failures import ExtractionFailed
+from functions.extract.job import Job
 from functions.extract.passages import Passage
 from shared.database import load_sql
 from shared.lexical import index_passages
@@ -16,7 +17,6 @@ from shared.problems import Problem
 from shared.versions import adopt_document
 
 if TYPE_CHECKING:
-    from functions.extract.handler import Job
     from shared.database import Connection
 
 
@@ -28,7 +28,7 @@ async def store_failure(pool: Any, document_id: uuid.UUID, exc: ExtractionFailed
 
 async def store_passages(
     connection: "Connection",
-    job: "Job",
+    job: Job,
     extracted: Extracted,
     passages: list[Passage],
     passages_per_event: int,
@@ -61,7 +61,7 @@ def complete(said: dict[str, Any], extracted: Extracted) -> dict[str, Any]:
     return {name: value or found.get(name) or value for name, value in said.items()}
 
 
-def announcements(job: "Job", total: int, size: int, traceparent: str | None) -> list[CloudEvent]:
+def announcements(job: Job, total: int, size: int, traceparent: str | None) -> list[CloudEvent]:
     """Return one passages.extracted event for each `size` passages, in order."""
     key = str(job.source_id)
     return [

@@ -10,7 +10,8 @@ from functions.search.highlights import Highlighter
 from functions.search.legs import LATE, Found, Legs, since_ms
 from functions.search.requests import SearchRequest
 from functions.search.reranking import blend
-from functions.search.scope import Scope, Scopes
+from functions.search.scope import Scope
+from functions.search.scopes import Scopes
 from functions.search.settings import SearchSettings
 from functions.search.store import Store
 from shared.access import Caller

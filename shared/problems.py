@@ -88,6 +88,12 @@ def validation_problem(exc: RequestValidationError) -> Problem:
     return Problem(422, "invalid-request", "The request is not valid", detail, action, errors=errors)
 
 
+def _unreadable_body(cause: Exception) -> Problem:
+    """Return the problem of a body that is not JSON at all: the same kind as JSON with wrong fields."""
+    detail = f"The body cannot be read as JSON in UTF-8: {type(cause).__name__}."
+    return Problem(422, "invalid-request", "The request is not valid", detail, "Send JSON, encoded as UTF-8.")
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error of `app` as application/problem+json: raised, validation, unknown path, bug."""
 
@@ -103,6 +109,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         assert isinstance(exc, HTTPException)  # noqa: S101 -- registered for this type alone
         if isinstance(exc.__cause__, Problem):  # FastAPI takes whatever reading the body raises for a 400
             return respond(exc.__cause__, request)
+        if exc.status_code == 400 and isinstance(exc.__cause__, ValueError | RecursionError):
+            return respond(_unreadable_body(exc.__cause__), request)
         slug, title = _TITLES.get(exc.status_code, ("http-error", str(exc.detail)))
         detail = "" if exc.detail == title else str(exc.detail)
         headers = dict(exc.headers or {})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pypdfium2
 import pytest
 
 from tests.conftest import ROOT, Api, Stack
@@ -56,3 +57,35 @@ async def test_papers_are_ingested_and_a_second_time_changes_nothing(
     await ingest(stack, papers / "pdf", *pdfs)
     await ingest(stack, papers / "text", *texts)
     assert await rows(database) == before
+
+
+def phrases(pdf: Path) -> list[tuple[int, str]]:
+    """Return (page from 1, phrase of ten plain words) for three pages of a PDF, as PDFium reads the page alone."""
+    document = pypdfium2.PdfDocument(pdf)
+    found = []
+    for number in range(len(document)):
+        text = document[number].get_textpage().get_text_range()
+        lines = [line.split() for line in text.replace("\r", "").split("\n")]
+        plain = [words for words in lines if len(words) >= 10 and all(word.isalpha() for word in words[1:9])]
+        if plain:
+            found.append((number + 1, " ".join(plain[len(plain) // 2][:10])))
+    step = max(1, len(found) // 3)
+    return found[::step][:3]
+
+
+async def test_known_sentences_are_found_on_their_page(stack: Stack, api: Api, data_folder: Path) -> None:
+    """Three sentences of each of ten PDFs lead to a passage of that PDF that covers their page."""
+    pdfs = sorted((data_folder / "papers" / "pdf").glob("*.pdf"))[:10]
+    await ingest(stack, data_folder / "papers" / "pdf", *(pdf.name for pdf in pdfs))
+    asked, missed = 0, []
+    listed = (await api.client.get("/documents", params={"collection": COLLECTION, "limit": 200})).json()["items"]
+    sources = {item["filename"]: item["source_id"] for item in listed}
+    for pdf in pdfs:
+        for page, phrase in phrases(pdf):
+            asked += 1
+            filters = {"source_ids": [sources[pdf.name]]}
+            hits = (await api.search(phrase, collection=COLLECTION, limit=3, filters=filters))["hits"]
+            if not any(hit["page_start"] <= page <= hit["page_end"] for hit in hits):
+                missed.append((pdf.name, page, phrase))
+    assert asked >= 28
+    assert not missed

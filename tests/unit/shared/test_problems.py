@@ -45,3 +45,18 @@ def test_a_uri_stays_inside_the_store(key: str) -> None:
     with pytest.raises(Problem) as refused:
         store.key_of(f"file:///srv/objects/{key}")
     assert refused.value.status == 422
+
+
+def test_a_body_that_is_no_utf8_is_an_invalid_request() -> None:
+    """Bytes that are no text are answered like JSON with wrong fields: 422, with what to do."""
+    app = FastAPI()
+    install_problem_handlers(app)
+
+    @app.post("/echo")
+    async def echo(body: dict[str, str]) -> dict[str, str]:
+        return body
+
+    response = TestClient(app).post("/echo", content=b"\xff\xfe\x06)", headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert response.json()["type"].endswith("invalid-request")
+    assert response.json()["action"]

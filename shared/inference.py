@@ -17,8 +17,9 @@ from shared.problems import DependencyUnavailable, Problem
 FLOAT_BYTES = 4
 # A person waits for a query; Triton's own queue rejects after the same time.
 QUERY_TIMEOUT_S = 2.0
-# 16 passages are half a second of work on two cores: long enough to keep both workers busy, short enough to retry.
-PASSAGES_PER_REQUEST = 16
+# 8 passages are half a second of work on a core: small enough that instances never wait for one another. It is the
+# model's batch limit on a CPU (triton_models/repository.py); on a GPU the server gathers them into larger batches.
+PASSAGES_PER_REQUEST = 8
 # One request is being worked on while the next one is on its way.
 REQUESTS_AT_ONCE = 3
 # Vectors of 384 floats are 1.5 kB: 1.5 MB in all. Repeated queries come from paging and from reloaded pages.

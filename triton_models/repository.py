@@ -24,9 +24,9 @@ from triton_models.folder import replace_folder
 Device = Literal["cpu", "cuda"]
 MODELS = ("embedder", "query_embedder", "reranker")
 _HERE = Path(__file__).parent
-# Two queries at once, one core each; passages share one process, whose two workers share the weights.
-_CPU_COUNTS = {"embedder": 1, "query_embedder": 2, "reranker": 1}
-_CPU_THREADS = {"embedder": 2, "query_embedder": 1, "reranker": 2}
+# Two queries at once and two passages, one core each; instances map the same weights.
+_CPU_COUNTS = {"embedder": 2, "query_embedder": 2, "reranker": 1}
+_CPU_THREADS = {"embedder": 1, "query_embedder": 1, "reranker": 2}
 # On a GPU a few hundred microseconds of waiting fill a batch; on the CPU batches gain nothing.
 _GPU_DELAY_US = 500
 
@@ -132,6 +132,9 @@ def _write_model(target: Path, model: str, parameters: dict[str, Any], device: D
         "threads": 1 if gpu else _CPU_THREADS[model],
         "delay_us": _GPU_DELAY_US if gpu else 0,
         "query_batch": 64 if gpu else 1,
+        # On the CPU no more than one request's passages: larger batches finish together, and then the instances wait
+        # for the next documents to come.
+        "passage_batch": 64 if gpu else 8,
     }
     template = Template((_HERE / model / "config.pbtxt").read_text())
     version = target / "1"

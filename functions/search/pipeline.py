@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LEAST_CANDIDATES = 100
 """Candidates a leg: fewer cost the fusion quality, more gain none (docs/benchmarks.md)."""
 
+MOST_ATTEMPTS = 3
+"""A source whose version is switched between the legs and the loading is looked for again: it must not be missed."""
+
 STAGES = ("embed", "lexical", "dense", "fuse", "rerank", "load", "total")
 
 
@@ -54,17 +57,10 @@ class Search:
             404 for an unknown collection, 503 when no leg answered or the hits cannot be loaded.
         """
         started = time.perf_counter()
-        legs = Legs(self._store, self._scopes.find(request, caller), self._settings.search_leg_timeout_s)
-        found = legs.found
-        count = max(LEAST_CANDIDATES, request.limit)
-        scope = await legs.run(request.query, request.legs, count, self._resources.inference.embed_query)
-        _refuse_absent(request, scope, found)
-        weights = leg_weights(request.context_type, list(found.legs))
-        fusing = time.perf_counter()
-        depth = max(request.limit, self._settings.search_rerank_top) if request.rerank else request.limit
-        fused = fuse(found.legs, weights, found.completions, found.sources, depth)
-        found.took_ms["fuse"] = since_ms(fusing)
-        ranked = await self._load(fused, found)
+        for _ in range(MOST_ATTEMPTS):
+            found, scope, weights, fused, ranked = await self._find(request, caller)
+            if len(ranked) == len(fused):
+                break
         reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
         terms = None
         if request.explain:
@@ -81,6 +77,22 @@ class Search:
             "index_version": f"{len(scope.collections)}.{version}.{model}",
             "took_ms": {stage: found.took_ms.get(stage) for stage in STAGES},
         }
+
+    async def _find(
+        self, request: SearchRequest, caller: Caller
+    ) -> tuple[Found, Scope, dict[str, float], list[Fused], list[Ranked]]:
+        """Run the legs, fuse, load; fewer are loaded than fused where passages were replaced in between."""
+        legs = Legs(self._store, self._scopes.find(request, caller), self._settings.search_leg_timeout_s)
+        found = legs.found
+        count = max(LEAST_CANDIDATES, request.limit)
+        scope = await legs.run(request.query, request.legs, count, self._resources.inference.embed_query)
+        _refuse_absent(request, scope, found)
+        weights = leg_weights(request.context_type, list(found.legs))
+        fusing = time.perf_counter()
+        depth = max(request.limit, self._settings.search_rerank_top) if request.rerank else request.limit
+        fused = fuse(found.legs, weights, found.completions, found.sources, depth)
+        found.took_ms["fuse"] = since_ms(fusing)
+        return found, scope, weights, fused, await self._load(fused, found)
 
     async def _load(self, fused: list[Fused], found: Found) -> list[Ranked]:
         """Return the candidates that are still there with what is shown of them."""

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc] # PyYAML ships no types
+class _PlainLoader(yaml.SafeLoader):
     """YAML without aliases: nine lines of them make a gigabyte, and no title needs one."""
 
     def compose_node(self, parent: yaml.nodes.Node | None, index: Any) -> yaml.nodes.Node | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.errors import UsageError
+from shared.secret_files import SecretFileError, read_setting
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -32,11 +33,15 @@ def home() -> Path:
 
 
 def api_key(url: str) -> str | None:
-    """Return the key to show: RESEARCH_KB_API_KEY, else the embedded stack's own.
+    """Return the key to show: RESEARCH_KB_API_KEY, or what RESEARCH_KB_API_KEY_FILE holds, else the embedded stack's.
 
     The stack's key opens everything on this machine, so it is never read for a server elsewhere.
     """
-    if configured := os.environ.get("RESEARCH_KB_API_KEY"):
+    try:
+        configured = read_setting("RESEARCH_KB_API_KEY")
+    except SecretFileError as exc:
+        raise UsageError("The API key could not be read", str(exc), "Correct the variable or the file.") from exc
+    if configured:
         return configured.strip()
     if not is_loopback(url):
         return None

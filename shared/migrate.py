@@ -1,15 +1,16 @@
 """Apply the plain SQL migrations, forward only, each once and in its own transaction.
 
-`python -m shared.migrate` reads DATABASE_URL.
+`python -m shared.migrate` reads DATABASE_URL (or the file that DATABASE_URL_FILE names).
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+
+from shared.secret_files import SecretFileError, read_setting
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 7_236_154  # any number that no other program locks; one migration at a time
@@ -41,7 +42,10 @@ async def migrate(dsn: str) -> list[str]:
 
 def main() -> None:
     """Migrate the database that DATABASE_URL names."""
-    dsn = os.environ.get("DATABASE_URL")
+    try:
+        dsn = read_setting("DATABASE_URL")
+    except SecretFileError as exc:
+        sys.exit(str(exc))
     if not dsn:
         sys.exit("DATABASE_URL is not set: name the database, e.g. postgresql://user:password@host/research_kb")
     names = asyncio.run(migrate(dsn))

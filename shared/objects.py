@@ -1,6 +1,7 @@
 """The object store: a folder here, S3 in production, both through obstore."""
 
 import contextlib
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,9 +9,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from shared.problems import DependencyUnavailable, Problem
+from shared.secret_files import SUFFIX, read_setting
 
 IN_FLIGHT_S = 300.0
 """Longer than any submission takes from storing its bytes to committing its rows."""
+
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def _credentials() -> dict[str, Any]:
+    """Return what comes from files; what stands in the environment the driver reads itself."""
+    named = [name for name in _SECRETS if os.environ.get(f"{name}{SUFFIX}")]
+    return {name.lower(): read_setting(name) for name in named}
 
 
 class Objects:
@@ -35,7 +45,7 @@ class Objects:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._store = LocalStore(prefix=folder)
             else:
-                self._store = from_url(self.url)
+                self._store = from_url(self.url, **_credentials())
         return self._store
 
     async def put(self, key: str, body: bytes) -> None:

@@ -1,15 +1,18 @@
 """Settings that every function reads; a function with more of its own extends this class.
 
-Each field is an environment variable of the same name in capitals (docs/configuration.md lists them all).
+Each field is an environment variable of the same name in capitals (docs/configuration.md lists them all),
+or a file that the variable with _FILE behind its name names.
 """
 
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.file_settings import FileSettings
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """Addresses of the stateful parts and the limits of talking to them."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

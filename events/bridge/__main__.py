@@ -20,6 +20,7 @@ from events.bridge.settings import BridgeSettings
 from events.bridge.sink import Sink
 from events.bridge.subscriptions import SUBSCRIPTIONS
 from shared.logs import configure_logs, get_log
+from shared.secret_files import SecretFileError
 
 CLOSING_S = 6.0
 """After requests in flight: one commit and the goodbyes to Kafka and Postgres."""
@@ -91,6 +92,9 @@ def main() -> int:
     except ValidationError as exc:
         missing = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in exc.errors())
         print(f"The bridge cannot start. {missing}", file=sys.stderr)
+        return 2
+    except SecretFileError as exc:
+        print(f"The bridge cannot start. {exc}", file=sys.stderr)
         return 2
     configure_logs(settings.log_level)
     route_library_logs()

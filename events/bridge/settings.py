@@ -3,10 +3,12 @@
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.file_settings import FileSettings
 
 
-class BridgeSettings(BaseSettings):
+class BridgeSettings(FileSettings):
     """Where the bridge takes events from and puts them, and how hard it tries."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from functions.keys.models import EndedWindow, Key, KeyList, Limits, MadeKey, NewKey, Usage, Window
-from shared.api_keys import mint_key
+from shared.api_keys import ApiKey, mint_key
 from shared.cursor import decode_cursor, page
 from shared.database import load_sql
 from shared.problems import Problem
@@ -19,9 +19,9 @@ ENDED_WINDOWS = 168
 """Hours that GET /usage shows: a week of them."""
 
 
-async def create_key(executor: "Executor", asked: NewKey) -> MadeKey:
-    """Store a new key and return it; nobody can read its text again."""
-    key, limits = mint_key(), asked.effective_limits()
+async def create_key(executor: "Executor", asked: NewKey, text: ApiKey | None = None) -> MadeKey:
+    """Store a new key (`text`, or one minted here) and return it; nobody can read its text again."""
+    key, limits = text or mint_key(), asked.effective_limits()
     created_at = await executor.fetchval(
         load_sql(__file__, "create_key"),
         key.id,

@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
+from shared.api_keys import mint_key
 from tests.conftest import ROOT, Api, Stack
 
 pytestmark = pytest.mark.stack
@@ -221,12 +222,13 @@ async def test_the_list_of_keys_has_pages(api: Api) -> None:
     assert seen[:5] == made[::-1]
 
 
-def bootstrap(stack: Stack, path: Path) -> str:
+def bootstrap(stack: Stack, path: Path, option: str = "--output", status: int = 0) -> str:
     """Run the program that makes the first key; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "functions.keys.bootstrap", "--output", str(path)],
-        cwd=ROOT, env=os.environ | stack.environment(), capture_output=True, text=True, timeout=60, check=True,
+        [sys.executable, "-m", "functions.keys.bootstrap", option, str(path)],
+        cwd=ROOT, env=os.environ | stack.environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
+    assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
 
 
@@ -247,3 +249,20 @@ async def test_the_first_key_is_made_once_and_again_when_it_is_gone(stack: Stack
     path.write_text("rubbish")
     bootstrap(stack, path)
     assert (await ask(api, {"key": path.read_text().strip()})).status_code == 200
+
+
+async def test_a_key_made_elsewhere_becomes_the_first_key(stack: Stack, api: Api, tmp_path: Path) -> None:
+    """Registered from its file, which stays as it is; again, nothing changes; a revoked one is refused, not revived."""
+    path = tmp_path / "api-key"
+    key = mint_key()
+    path.write_text(key.reveal() + "\n")
+    assert key.secret not in bootstrap(stack, path, "--register")
+    bootstrap(stack, path, "--register")
+    assert path.read_text() == key.reveal() + "\n"
+    usage = (await ask(api, {"key": key.reveal()})).json()
+    assert (usage["tier"], usage["scopes"]) == ("premium", ["search", "read", "ingest", "admin"])
+    assert (await api.client.delete(f"/keys/{key.id}")).status_code == 204
+    assert "revoked" in bootstrap(stack, path, "--register", status=1)
+    assert (await ask(api, {"key": key.reveal()})).status_code == 401
+    path.write_text("rubbish")
+    assert "holds no key" in bootstrap(stack, path, "--register", status=1)

@@ -1,0 +1,1 @@
+"""Dashboards, rules and alerts: `python -m deploy.monitoring` writes what Grafana and Prometheus load."""

@@ -1,0 +1,1 @@
+"""One module a board; each has `build() -> str`, the board's JSON."""

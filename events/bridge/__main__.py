@@ -18,7 +18,7 @@ from events.bridge.relay import Relay
 from events.bridge.server import serve_metrics
 from events.bridge.settings import BridgeSettings
 from events.bridge.sink import Sink
-from events.bridge.subscriptions import SUBSCRIPTIONS
+from events.bridge.subscriptions import SUBSCRIPTIONS, address
 from shared.logs import configure_logs, get_log
 from shared.secret_files import SecretFileError
 
@@ -47,7 +47,7 @@ async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
             tasks.create_task(Relay(settings, stop).run())
             tasks.create_task(tick(settings, stop))
             for item in SUBSCRIPTIONS:
-                url = settings.internal_url.rstrip("/") + item.path
+                url = address(settings.internal_url, item.path)
                 sink = Sink(url, settings.bridge_delivery_timeout_s, settings.bridge_concurrency)
                 await stack.enter_async_context(sink)
                 tasks.create_task(Delivery(item, settings, sink, graveyard, stop).run())

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 
 from events.bridge.settings import BridgeSettings
+from events.bridge.subscriptions import address
 from shared.logs import get_log
 
 log = get_log("bridge")
@@ -12,7 +13,7 @@ log = get_log("bridge")
 
 async def tick(settings: BridgeSettings, stop: asyncio.Event) -> None:
     """POST to refresh's /sweep at every interval until `stop` is set; a missed sweep waits for the next."""
-    url = settings.internal_url.rstrip("/") + "/refresh/sweep"
+    url = address(settings.internal_url, "/refresh/sweep")
     timeout = aiohttp.ClientTimeout(total=settings.bridge_sweep_interval_s)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         while not await _stopped(stop, settings.bridge_sweep_interval_s):

@@ -20,7 +20,7 @@ class BridgeSettings(FileSettings):
     kafka_sasl_password: str = Field(default="", repr=False)
     # LISTEN and the advisory lock need a session of their own: no transaction pooler here.
     database_url: str = Field(repr=False)
-    # Where /extract, /embed, /refresh and /refresh/dead-letters are.
+    # Where /extract, /embed, /refresh and what is below them are; {function} in it: each at an address of its own.
     internal_url: str
     log_level: str = "info"
 

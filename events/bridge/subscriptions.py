@@ -25,3 +25,17 @@ SUBSCRIPTIONS = (
     Subscription("refresh", SOURCES_TOPIC, "/refresh"),
     Subscription("dead-letters", DEAD_LETTERS_TOPIC, "/refresh/dead-letters"),
 )
+
+
+def address(internal_url: str, path: str) -> str:
+    """Return where `path` (/FUNCTION and what is below it) is answered.
+
+    One listener for all functions keeps the whole path; where INTERNAL_URL has {function} in it, each function has an
+    address of its own, which does not see its name: http://{function}:8080 and /refresh/sweep give
+    http://refresh:8080/sweep.
+    """
+    base = internal_url.rstrip("/")
+    if "{function}" not in base:
+        return base + path
+    function, _, rest = path[1:].partition("/")
+    return f"{base.replace('{function}', function)}/{rest}"

@@ -1,15 +1,12 @@
 """The Kafka clients of the bridge and the topics it needs."""
 
-import asyncio
 import ssl
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from events.bridge.settings import BridgeSettings
-from events.topics import DEAD_LETTERS_TOPIC, PARTITIONS, TOPICS
+from events.bridge.topics import make_topics
 from shared.logs import get_log
 
 MAX_REQUEST_BYTES = 2 * 2**20
@@ -59,35 +56,11 @@ async def open_producer(settings: BridgeSettings) -> AIOKafkaProducer:
 
 async def ensure_topics(settings: BridgeSettings) -> None:
     """Create the topics that are missing; wait for the brokers as long as it takes."""
-    while True:
-        try:
-            return await _create_missing(settings)
-        except (KafkaError, OSError) as exc:
-            log.warning("kafka_unavailable", error=repr(exc))
-            await asyncio.sleep(RETRY_S)
-
-
-async def _create_missing(settings: BridgeSettings) -> None:
-    admin = AIOKafkaAdminClient(**connection_options(settings))
-    try:
-        await admin.start()
-        missing = sorted(set(TOPICS) - set(await admin.list_topics()))
-        if missing:
-            response = await admin.create_topics([_new_topic(name) for name in missing])
-            _check(response.topic_errors)
-            log.info("topics_created", topics=missing)
-    finally:
-        await admin.close()
-
-
-def _new_topic(name: str) -> NewTopic:
-    limits = {"max.message.bytes": str(MAX_REQUEST_BYTES)} if name == DEAD_LETTERS_TOPIC else {}
-    # -1: the broker's default replication; aiokafka takes it only beside an (empty) replica assignment.
-    return NewTopic(name, PARTITIONS, -1, replica_assignments={}, topic_configs=limits)
-
-
-def _check(errors: list[tuple[Any, ...]]) -> None:
-    for topic, code, *message in errors:
-        error = for_code(code)
-        if code and error is not TopicAlreadyExistsError:
-            raise error(f"{topic}: {message}")
+    made = await make_topics(
+        connection_options(settings),
+        pause_s=RETRY_S,
+        timeout_s=None,
+        on_wait=lambda exc: log.warning("kafka_unavailable", error=repr(exc)),
+    )
+    if made:
+        log.info("topics_created", topics=made)

@@ -1,4 +1,4 @@
-"""`python -m deploy.monitoring`: write deploy/monitoring/dashboards/*.json and rules.yml; tests prove them current."""
+"""`python -m deploy.monitoring`: write dashboards/*.json, rules.yml and rules.k8s.yaml here; tests prove them current."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ BOARDS: dict[str, Callable[[], str]] = {
 def files() -> dict[Path, str]:
     """Return each generated file's place and text."""
     boards = {FOLDER / "dashboards" / f"{name}.json": build() for name, build in BOARDS.items()}
-    return boards | {FOLDER / "rules.yml": alerts.text()}
+    return boards | {FOLDER / "rules.yml": alerts.text(), FOLDER / "rules.k8s.yaml": alerts.manifest()}
 
 
 def main() -> None:

@@ -47,7 +47,22 @@ def groups() -> list[dict[str, Any]]:
     ]
 
 
+HEAD = "# Written by `python -m deploy.monitoring`; tests/monitoring holds it to its sources.\n"
+
+
 def text() -> str:
     """Return the rules file."""
-    head = "# Written by `python -m deploy.monitoring`; tests/monitoring holds it to its sources.\n"
-    return head + yaml.safe_dump({"groups": groups()}, sort_keys=False, width=160)
+    return HEAD + yaml.safe_dump({"groups": groups()}, sort_keys=False, width=160)
+
+
+def manifest() -> str:
+    """Return the same rules as an object of the Prometheus operator."""
+    labels = {"app.kubernetes.io/name": "rules", "app.kubernetes.io/part-of": "research-kb",
+              "app.kubernetes.io/component": "monitoring"}  # fmt: skip
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "research-kb", "namespace": "research-kb", "labels": labels},
+        "spec": {"groups": groups()},
+    }
+    return HEAD + yaml.safe_dump(rule, sort_keys=False, width=160)

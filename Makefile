@@ -12,7 +12,7 @@ BENCH ?= memory cold_start ingest search_latency search_load
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test lint bench lock
+.PHONY: help up down status logs test lint bench images lock
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,8 +45,13 @@ bench: ## measure this machine against its bounds (bench/README.md); BENCH="sear
 	@$(PY) -m local.commands up --detach
 	@missed=0; for name in $(BENCH); do $(PY) -m bench.$$name || missed=1; done; exit $$missed
 
+images: ## build the images with $BUILD (docker or buildah) on $BASE; TAG=, FUNCTIONS="search keys" for some of them
+	@$(SYSTEM_PYTHON) -m deploy.images.build $(if $(BUILD),--build $(BUILD)) $(if $(BASE),--base $(BASE)) \
+	  $(if $(TAG),--tag $(TAG)) $(if $(PREFIX),--prefix $(PREFIX)) $(FUNCTIONS)
+
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+LOCK_IMAGE = $(LOCK) --override requirements/overrides.txt
 
 lock: ## write the locks anew from requirements/*.in and Kafka's coordinates; UPGRADE=1 takes newer versions
 	@$(BOOTSTRAP) dev
@@ -55,4 +60,10 @@ lock: ## write the locks anew from requirements/*.in and Kafka's coordinates; UP
 	@$(LOCK) requirements/dev.in -c requirements/main.txt -o requirements/dev.txt
 	@$(LOCK) requirements/triton.in -o requirements/triton.txt
 	@$(LOCK) --no-deps requirements/triton-nodeps.in -o requirements/triton-nodeps.txt
+	@for path in functions/*/main.py; do group=functions/$$(basename $$(dirname $$path)); \
+	  $(LOCK_IMAGE) -c requirements/main.txt requirements/$$group.in -o requirements/$$group.txt || exit 1; done
+	@for group in bridge cli triton-models; do \
+	  $(LOCK_IMAGE) -c requirements/main.txt requirements/$$group.in -o requirements/$$group.txt || exit 1; done
+	@$(LOCK_IMAGE) requirements/triton-gpu.in -o requirements/triton-gpu.txt
+	@$(LOCK) --no-deps requirements/triton-cpu.in -o requirements/triton-cpu.txt
 	@$(PY) -m local.kafka_jars

@@ -1,0 +1,25 @@
+"""Takes out of a virtual environment what no server reads: tests, C sources, headers, type stubs.
+
+`python3 slim.py FOLDER`, in an image's build stage; standard library only.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+FOLDERS = {"tests", "test", "testing_data", "__pycache__"}
+SUFFIXES = {".c", ".h", ".cpp", ".pyx", ".pxd", ".pxi", ".pyi", ".a"}
+
+
+def main(root: Path) -> None:
+    """Slim every site-packages below `root`."""
+    for packages in root.glob("lib/python3*/site-packages"):
+        for path in sorted(packages.rglob("*"), reverse=True):
+            if path.is_dir() and path.name in FOLDERS:
+                shutil.rmtree(path)
+            elif path.is_file() and path.suffix in SUFFIXES:
+                path.unlink()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -11,6 +11,8 @@ from typing import Final
 import uvicorn
 from pydantic import ValidationError
 
+from shared.secret_files import SecretFileError
+
 # Below the 30 s that Kubernetes and Knative leave between SIGTERM and SIGKILL; above any request but a book's parsing,
 # whose event is delivered again.
 GRACE_S: Final = 20
@@ -28,6 +30,9 @@ def main() -> int:
     except ValidationError as exc:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in exc.errors())
         print(f"The function {name} cannot start. {wrong} (docs/configuration.md)", file=sys.stderr)
+        return 2
+    except SecretFileError as exc:
+        print(f"The function {name} cannot start. {exc}", file=sys.stderr)
         return 2
     uvicorn.run(
         app,

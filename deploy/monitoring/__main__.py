@@ -1,4 +1,4 @@
-"""`python -m deploy.monitoring`: write dashboards/*.json, rules.yml and rules.k8s.yaml here; tests prove them current."""
+"""`python -m deploy.monitoring`: write dashboards/*.json, rules.yml and rules.k8s.yaml; tests prove them current."""
 
 from collections.abc import Callable
 from pathlib import Path

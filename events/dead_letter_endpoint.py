@@ -17,6 +17,8 @@ def install_dead_letter_endpoint(app: FastAPI) -> None:
     async def receive_dead_letter(request: Request) -> Response:
         given = read_undelivered(dict(request.headers), await request.body())
         resources = app.state.resources
+        fields = {"ce_id": given.event.id, "ce_type": given.event.type}
+        request.scope["state"]["log"] = fields
         try:
             pool = await resources.pool()
             timeout_s = resources.settings.database_acquire_timeout_s
@@ -24,6 +26,7 @@ def install_dead_letter_endpoint(app: FastAPI) -> None:
                 letter = await store(connection, given.event, given.topic, given.reason, given.attempts)
         except Exception as exc:
             return answer_failure(exc, request)
+        fields["outcome"] = "duplicate" if letter is None else "stored"
         if letter is None:
             return JSONResponse({"status": "duplicate"})
         log.warning(

@@ -6,11 +6,13 @@ keep their order when the transactions that publish them hold a lock on the sour
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from events.cloudevents import CloudEvent
 from events.topics import TOPIC_OF_TYPE
 from shared.database import load_sql
+from shared.trace_context import current_traceparent
 
 if TYPE_CHECKING:
     import asyncpg
@@ -22,13 +24,16 @@ CHANNEL = "outbox"
 async def enqueue(
     connection: "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]", events: Sequence[CloudEvent]
 ) -> None:
-    """Publish `events` when the caller's transaction commits, in this order.
+    """Publish `events` when the caller's transaction commits, in this order, as part of the present trace.
 
     Raises
     ------
     ValueError
         When an event has no partition key, or a type that belongs to no topic.
     """
+    here = current_traceparent()
+    if here is not None:
+        events = [replace(event, traceparent=here) for event in events]
     await put(connection, [(topic_of(event), _key_of(event), event) for event in events])
 
 

@@ -15,6 +15,7 @@ from events.processed import claim, is_processed
 from events.validate import InvalidEvent, validate
 from shared.app import create_function_app
 from shared.database import is_temporary
+from shared.error_reports import report
 from shared.logs import get_log
 from shared.problems import Problem, respond
 from shared.resources import Resources
@@ -48,7 +49,11 @@ def create_event_app(
         try:
             event = read_event(dict(request.headers), await request.body(), handlers)
         except Problem as problem:
-            log.warning("event_rejected", detail=problem.detail, ce_id=request.headers.get("ce-id", "")[:100])
+            said = {name: request.headers.get(f"ce-{name}", "")[:100] for name in ("id", "type")}
+            fields = {"ce_id": said["id"], "ce_type": said["type"], "outcome": "rejected"}
+            request.scope["state"]["log"] = fields
+            log.warning("event_rejected", problem=problem.slug, detail=problem.detail, ce_id=said["id"])
+            report(problem, "event_rejected")
             return respond(problem, request)
         fields = {"ce_id": event.id, "ce_type": event.type}
         request.scope["state"]["log"] = fields
@@ -83,12 +88,18 @@ def read_event(headers: Mapping[str, str], body: bytes, types: Mapping[str, obje
 
 def answer_failure(exc: Exception, request: Request) -> Response:
     """Turn what a handler raised into the answer that makes the sender do the right thing."""
+    fields = request.scope["state"].setdefault("log", {})
     if isinstance(exc, Problem):
-        return respond(_problem_answer(exc), request)
+        answer = _problem_answer(exc)
+        fields["outcome"] = "rejected" if answer.status == 422 else "postponed"
+        return respond(answer, request)
     if is_temporary(exc):
+        fields["outcome"] = "postponed"
         log.warning("event_postponed", error=type(exc).__name__, detail=str(exc)[:500])
         return respond(_try_again(str(exc) or type(exc).__name__), request)
+    fields["outcome"] = "failed"
     log.error("event_failed", exc_info=exc)
+    report(exc, "event_failed")
     action = "Report the trace_id to the operator; the function's log holds the cause."
     return respond(Problem(500, "internal-error", "The handler failed", type(exc).__name__, action), request)
 
@@ -97,6 +108,7 @@ def _problem_answer(problem: Problem) -> Problem:
     """Return a handler's problem with the status that its sender understands: 422 for 4xx, 503 for the rest."""
     if problem.status < 500 and problem.status not in (408, 429):
         log.warning("event_rejected", problem=problem.slug, detail=problem.detail)
+        report(problem, "event_rejected")
         return _with_status(problem, 422, problem.headers)
     log.warning("event_postponed", problem=problem.slug, detail=problem.detail)
     return _with_status(problem, 503, {"Retry-After": str(RETRY_AFTER_S)} | problem.headers)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.app import VERSION
+from shared.version import VERSION
 
 FUNCTIONS = ("search", "sources", "stats", "ingest", "keys", "health")
 OUTPUT = Path(__file__).parent.parent / "functions" / "health" / "openapi.json"

@@ -1,7 +1,5 @@
 """The frame of every function: /live, /ready, problem details, ids, one canonical log line a request."""
 
-import re
-import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,21 +9,24 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared import telemetry
 from shared.body_limit import BodyLimit
 from shared.logs import configure_logs, get_log
 from shared.problems import install_problem_handlers
+from shared.request_span import describe_request, incoming_context
 from shared.resources import Resources
 from shared.settings import Settings
+from shared.trace_context import new_span_id
+from shared.tracing import request_span
+from shared.version import VERSION
 
-VERSION = "0.1.0"
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _QUIET = {"/live", "/ready", "/metrics"}
 
 log = get_log("requests")
 
 
 class RequestLog:
-    """ASGI middleware: bind trace and request id, log one line a request with status and duration."""
+    """ASGI middleware: one log line and one span a request, with ids, status and duration."""
 
     def __init__(self, app: ASGIApp, function: str) -> None:
         self.app, self.function = app, function
@@ -35,10 +36,10 @@ class RequestLog:
         if scope["type"] != "http" or scope["path"] in _QUIET:
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        match = _TRACEPARENT.fullmatch(headers.get(b"traceparent", b"").decode("latin-1"))
-        trace_id = match.group(1) if match else secrets.token_hex(16)
-        scope.setdefault("state", {})["trace_id"] = trace_id
+        span = request_span(incoming_context(scope["headers"]), self.function)
+        trace_id = span.context.trace_id
+        state = scope.setdefault("state", {})
+        state["trace_id"] = trace_id
         started = time.perf_counter()
         status = 500
 
@@ -49,14 +50,17 @@ class RequestLog:
                 message["headers"] = [*message["headers"], (b"x-trace-id", trace_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(trace_id=trace_id, function=self.function):
+        ids = {"trace_id": trace_id, "request_id": new_span_id(), "function": self.function}
+        with structlog.contextvars.bound_contextvars(**ids), span:
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
                 took_ms = round((time.perf_counter() - started) * 1000, 1)
-                fields = scope["state"].get("log", {})
+                fields: dict[str, Any] = state.get("log", {})
+                if span.context.sampled:
+                    describe_request(span, scope, status, fields)
                 log.info(
-                    "request_served",
+                    "event_handled" if "ce_id" in fields else "request_served",
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
@@ -79,6 +83,7 @@ def create_function_app(
     Given `resources`, they belong to the caller and stay open; without, they are made here and closed at shutdown.
     """
     configure_logs(settings.log_level)
+    telemetry.install(settings)
     own = resources is None
     held = resources or Resources(settings)
 
@@ -87,6 +92,7 @@ def create_function_app(
         yield
         if own:
             await held.close()
+        await telemetry.finish()
 
     app = FastAPI(
         title=title or f"research-kb {name}",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.problems import DependencyUnavailable
+from shared.tracing import is_recording
 
 if TYPE_CHECKING:
     import asyncpg
@@ -58,8 +59,32 @@ def is_temporary(exc: BaseException) -> bool:
 
 @cache
 def load_sql(module_file: str, name: str) -> str:
-    """Return the query `sql/<name>.sql` beside the module whose `__file__` is given."""
-    return (Path(module_file).parent / "sql" / f"{name}.sql").read_text()
+    """Return the query `sql/<name>.sql` beside the module whose `__file__` is given, its name as a comment before it.
+
+    The name shows in spans, in pg_stat_activity and in Postgres' log.
+    """
+    return f"{_NAMED}{name}\n" + (Path(module_file).parent / "sql" / f"{name}.sql").read_text()
+
+
+_NAMED = "-- query "
+
+
+def statement_name(query: str) -> str:
+    """Return the name of a query's file; of what is in no file its first word, BEGIN or COMMIT say."""
+    if query.startswith(_NAMED):
+        return query[len(_NAMED) : query.index("\n")]
+    return query.lstrip().partition(" ")[0].rstrip(";").upper()[:16]
+
+
+def connection_class() -> "type[asyncpg.Connection[Any]]":
+    """Return what connections are made of: asyncpg's own class, unless spans are recorded."""
+    if is_recording():
+        from shared.traced_connection import TracedConnection
+
+        return TracedConnection
+    import asyncpg
+
+    return asyncpg.Connection
 
 
 def encode_halfvec(vector: bytes) -> bytes:
@@ -120,6 +145,7 @@ async def open_pool(dsn: str, size: int, command_timeout_s: float) -> "asyncpg.P
             max_inactive_connection_lifetime=60,  # a function about to scale to zero holds no idle backends
             init=prepare_connection,
             reset=_keep,
+            connection_class=connection_class(),
         )
     except __getattr__("UNAVAILABLE") as exc:
         raise DependencyUnavailable("Postgres", str(exc) or type(exc).__name__) from exc

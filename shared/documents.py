@@ -283,7 +283,6 @@ def _document_row(item: Submission) -> dict[str, Any]:
 
 
 def _submitted(row: dict[str, Any]) -> CloudEvent:
-    trace = f"00-{row['trace_id']}-{uuid.uuid4().hex[:16]}-01" if row["trace_id"] else None
     key = row["source_id"]
     return CloudEvent.new(
         type=DOCUMENT_SUBMITTED,
@@ -291,5 +290,4 @@ def _submitted(row: dict[str, Any]) -> CloudEvent:
         data={"document_id": row["id"], "source_id": key},
         partitionkey=key,
         subject=key,
-        traceparent=trace,
     )

@@ -49,7 +49,14 @@ class Door:
     async def _open(self) -> "asyncpg.Connection[Any]":
         import asyncpg
 
-        connection = await asyncpg.connect(self._dsn, timeout=self._timeout_s, command_timeout=self._timeout_s)
+        from shared.database import connection_class
+
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=self._timeout_s,
+            command_timeout=self._timeout_s,
+            connection_class=connection_class(),
+        )
         self._connection = connection
         asyncio.get_running_loop().call_later(IDLE_S, self._close_if_idle, connection)
         return connection

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from shared.http_client import HttpClient, Response
 from shared.kserve import BadAnswer, TextInput, decode_response, encode_request, read_error
 from shared.problems import DependencyUnavailable, Problem
+from shared.tracing import CLIENT, NOTHING, span
 
 FLOAT_BYTES = 4
 # A person waits for a query; Triton's own queue rejects after the same time.
@@ -163,13 +164,17 @@ class Inference:
         self, model: str, inputs: Sequence[TextInput], outputs: Sequence[str], timeout_s: float
     ) -> dict[str, bytes]:
         body, headers = encode_request(inputs, outputs)
-        response = await self._request("POST", f"/v2/models/{model}/infer", body, headers, timeout_s)
-        if response.status != 200:
-            raise _error(model, response)
-        try:
-            return decode_response(response.headers, response.body)
-        except BadAnswer as exc:
-            raise InferenceUnavailable(f"{model}: {exc}") from exc
+        with span(f"infer {model}", CLIENT) as asked:
+            if asked is not NOTHING:
+                asked.set("gen_ai.request.model", model)
+                headers += b"traceparent: %b\r\n" % asked.context.traceparent().encode()
+            response = await self._request("POST", f"/v2/models/{model}/infer", body, headers, timeout_s)
+            if response.status != 200:
+                raise _error(model, response)
+            try:
+                return decode_response(response.headers, response.body)
+            except BadAnswer as exc:
+                raise InferenceUnavailable(f"{model}: {exc}") from exc
 
     async def _request(
         self, method: str, path: str, body: bytes = b"", headers: bytes = b"", timeout_s: float = QUERY_TIMEOUT_S

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.error_reports import report
 from shared.logs import get_log
 
 MEDIA_TYPE = "application/problem+json"
@@ -121,9 +122,13 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def on_bug(request: Request, exc: Exception) -> JSONResponse:
         from shared.database import is_temporary
 
-        log.error("request_failed", path=request.url.path, exc_info=exc)
+        # Outside of the request's log context by now: whoever answers bugs is the outermost.
+        state = request.scope.get("state", {})
+        trace_id, function = state.get("trace_id", ""), request.app.state.name
+        log.error("request_failed", path=request.url.path, trace_id=trace_id, function=function, exc_info=exc)
         if is_temporary(exc):
             return respond(DependencyUnavailable("A part that this needs", type(exc).__name__), request)
+        report(exc, "request_failed", function, trace_id)
         action = "Report the trace_id to the operator; the server's log holds the cause."
         return respond(Problem(500, "internal-error", "The server failed", type(exc).__name__, action), request)
 

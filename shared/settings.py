@@ -12,10 +12,26 @@ from pydantic_settings import SettingsConfigDict
 from shared.file_settings import FileSettings
 
 
-class Settings(FileSettings):
-    """Addresses of the stateful parts and the limits of talking to them."""
+class TelemetrySettings(FileSettings):
+    """Where spans and errors go; read by every function and by the bridge."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    # OTLP over HTTP: spans go to /v1/traces below it. Empty: tracing is off.
+    otel_exporter_otlp_endpoint: str = ""
+    # name=value,name=value with percent-encoded values; credentials of a hosted collector.
+    otel_exporter_otlp_headers: str = Field(default="", repr=False)
+    # Each function's service is named by this, a hyphen and its own name.
+    otel_service_name: str = "research-kb"
+    # The share of new traces that are recorded: all, since a search's spans cost less than a hundredth of the search.
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1)
+    # Empty: errors are only logged.
+    sentry_dsn: str = Field(default="", repr=False)
+    sentry_environment: str = "production"
+
+
+class Settings(TelemetrySettings):
+    """Addresses of the stateful parts and the limits of talking to them."""
 
     research_kb_home: Path = Path(".local")
     database_url: str = Field(repr=False)

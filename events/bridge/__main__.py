@@ -19,6 +19,7 @@ from events.bridge.server import serve_metrics
 from events.bridge.settings import BridgeSettings
 from events.bridge.sink import Sink
 from events.bridge.subscriptions import SUBSCRIPTIONS, address
+from shared import telemetry
 from shared.logs import configure_logs, get_log
 from shared.secret_files import SecretFileError
 
@@ -98,7 +99,11 @@ def main() -> int:
         return 2
     configure_logs(settings.log_level)
     route_library_logs()
-    return uvloop.run(_main(settings))
+    telemetry.install(settings)
+    try:
+        return uvloop.run(_main(settings))
+    finally:
+        telemetry.finish_now()
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ from events.bridge.request import DeliveryRequest, make_request
 from events.bridge.retry import Answer, Backoff, Verdict, judge
 from events.bridge.settings import BridgeSettings
 from events.bridge.sink import Sink
+from events.bridge.spans import SERVICE, delivery_span, end_delivery
 from events.bridge.subscriptions import Subscription
 from events.cloudevents import MalformedEvent
+from shared.error_reports import report
 from shared.logs import get_log
+from shared.trace_context import parse_traceparent
 
 SESSION_TIMEOUT_MS = 6000
 """The least that brokers allow by default: so long the partitions of a killed bridge wait for another one."""
@@ -36,6 +39,10 @@ POLL_MS = 500
 """Of one wait for records; a stop is noticed after at most this long."""
 
 log = get_log("delivery")
+
+
+class EventGivenUp(Exception):
+    """An event became a dead letter."""
 
 
 class Delivery:
@@ -187,6 +194,7 @@ class Delivery:
         except Exception as exc:
             # A bug here must not hold up the key, and with it the partition, for ever.
             log.exception("delivery_crashed", subscription=self._subscription.name, offset=record.offset)
+            report(exc, "delivery_crashed", SERVICE)
             if not self._subscription.is_last_resort:
                 await self._give_up(record, f"the bridge failed: {exc!r}", 0)
 
@@ -202,19 +210,20 @@ class Delivery:
         while True:
             async with self._outage.turn(), self._slots:
                 with _busy(partition):
-                    answer = await self._attempt(request)
                     attempts += 1
+                    answer = await self._attempt(request, attempts)
                     verdict = self._verdict_of(answer)
                     if verdict is Verdict.POISON:
-                        await self._give_up(record, answer.reason, attempts)
+                        await self._give_up(record, answer.reason, attempts, request)
                         return
             if verdict is Verdict.DONE:
+                log.info("event_delivered", **self._told(request), attempts=attempts, took_ms=_since_ms(started))
                 return
-            if self._counts(lane, answer, started):
+            if self._counts(lane, answer, started, request):
                 counted += 1
                 if counted >= self._settings.bridge_max_attempts and not self._subscription.is_last_resort:
                     with _busy(partition):
-                        await self._give_up(record, answer.reason, attempts)
+                        await self._give_up(record, answer.reason, attempts, request)
                     return
                 await asyncio.sleep(self._backoff.delay_s(counted, answer.retry_after_s))
 
@@ -228,14 +237,27 @@ class Delivery:
             headers, wrapped = wrap_record(record.headers, value, str(exc), record.key)
             return make_request(headers, wrapped, record.partition, record.offset)
 
-    async def _attempt(self, request: DeliveryRequest) -> Answer:
+    async def _attempt(self, request: DeliveryRequest, number: int) -> Answer:
         started = time.perf_counter()
+        span = delivery_span(request, self._subscription.name, number)
         self._in_flight.inc()
         try:
-            return await self._sink.post(request)
+            answer = await self._sink.post(request)
+            end_delivery(span, answer)
+            return answer
         finally:
             self._in_flight.dec()
             self._seconds.observe(time.perf_counter() - started)
+
+    def _told(self, request: DeliveryRequest) -> dict[str, str]:
+        """Return what every log line about an event says of it."""
+        context = parse_traceparent(request.incoming_traceparent)
+        return {
+            "subscription": self._subscription.name,
+            "ce_id": request.headers.get("ce-id", ""),
+            "ce_type": request.headers.get("ce-type", ""),
+            "trace_id": context.trace_id if context is not None else "",
+        }
 
     def _verdict_of(self, answer: Answer) -> Verdict:
         verdict = judge(answer)
@@ -248,9 +270,9 @@ class Delivery:
             self._outage.succeeded()
         return verdict
 
-    def _counts(self, lane: Hashable, answer: Answer, started: float) -> bool:
+    def _counts(self, lane: Hashable, answer: Answer, started: float, request: DeliveryRequest) -> bool:
         """Tell whether a failed attempt is the event's: not while the receiver as a whole is away, within patience."""
-        log.info("delivery_failed", subscription=self._subscription.name, reason=answer.reason[:300])
+        log.info("delivery_failed", **self._told(request), reason=answer.reason[:300])
         if answer.status not in (None, 502, 503, 504):
             return True
         was_on = self._outage.is_on
@@ -259,12 +281,22 @@ class Delivery:
             log.warning("outage_began", subscription=self._subscription.name, reason=answer.reason[:300])
         return not (away and time.monotonic() - started < self._settings.bridge_outage_patience_s)
 
-    async def _give_up(self, record: Any, reason: str, attempts: int, *, malformed: bool = False) -> None:
+    async def _give_up(
+        self,
+        record: Any,
+        reason: str,
+        attempts: int,
+        request: DeliveryRequest | None = None,
+        *,
+        malformed: bool = False,
+    ) -> None:
         await self._graveyard.bury(record, reason, attempts, malformed=malformed)
         metrics.DEAD.labels(self._subscription.name).inc()
+        told = self._told(request) if request is not None else {"subscription": self._subscription.name}
+        report(EventGivenUp(), "event_given_up", SERVICE, told.get("trace_id", ""))
         log.warning(
             "event_given_up",
-            subscription=self._subscription.name,
+            **told,
             partition=record.partition,
             offset=record.offset,
             attempts=attempts,
@@ -285,6 +317,10 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Begin with new partitions."""
         self._delivery.assign(assigned)
+
+
+def _since_ms(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)
 
 
 @contextmanager

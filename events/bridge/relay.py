@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from aiokafka.errors import KafkaError
 from events.bridge.kafka import open_producer
 from events.bridge.metrics import RELAY_ACTIVE, RELAYED
 from events.bridge.settings import BridgeSettings
+from events.bridge.spans import publish_span
 from events.cloudevents import CloudEvent, MalformedEvent
 from events.dead_letters import store
 from events.malformed import wrap_malformed
@@ -27,6 +29,7 @@ from events.outbox import CHANNEL
 from events.topics import ERASED_TYPES, MAX_EVENT_BYTES
 from shared.database import load_sql
 from shared.logs import get_log
+from shared.tracing import NOTHING, Span
 
 LOCK = 0x726B625F72656C79
 """The advisory lock: the bytes of "rkb_rely", unlikely to be anyone else's."""
@@ -158,7 +161,13 @@ async def _publish(producer: AIOKafkaProducer, rows: Sequence[Row]) -> tuple[lis
             assert row.event is not None  # noqa: S101 -- the caller has sorted the others out
             headers, value, _ = row.event.to_kafka()
             key = row.partition_key.encode()
-            sent.append((row, await producer.send(row.topic, value, key=key, headers=headers)))
+            publishing = publish_span(row.event, row.topic)
+            if publishing is not NOTHING:
+                # The event's own traceparent stays what it is, where the event began; a hop's goes beside it.
+                headers.append(("traceparent", publishing.context.traceparent().encode()))
+            future = await producer.send(row.topic, value, key=key, headers=headers)
+            future.add_done_callback(partial(_end_span, publishing))
+            sent.append((row, future))
     except KafkaError as exc:
         failure = exc
     outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
@@ -171,6 +180,11 @@ async def _publish(producer: AIOKafkaProducer, rows: Sequence[Row]) -> tuple[lis
         elif row.partition_key not in broken:
             acknowledged.append(row)
     return acknowledged, failure
+
+
+def _end_span(publishing: Span, acknowledged: "asyncio.Future[Any]") -> None:
+    failed = acknowledged.cancelled() or acknowledged.exception() is not None
+    publishing.end("KafkaError" if failed else "")
 
 
 async def _mark(connection: Any, rows: Sequence[Row]) -> None:

@@ -1,14 +1,17 @@
 """From a Kafka record to the HTTP request that KafkaSource would make of it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from events.cloudevents import CloudEvent, MalformedEvent, encode_header
+from shared.trace_context import parse_traceparent
 
 MAX_HEADER_BYTES = 4096
 """Of one attribute: servers refuse longer header lines."""
 MAX_HEADERS = 64
+MAX_TRACEPARENT_BYTES = 128
+"""Of a record's own traceparent: version 00 has 55."""
 
 _NAME = re.compile(r"ce_[a-z0-9]{1,64}")
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
@@ -20,6 +23,7 @@ class DeliveryRequest:
 
     headers: dict[str, str]
     body: bytes
+    incoming_traceparent: str | None = None
 
 
 def make_request(headers: Iterable[tuple[str, bytes]], value: bytes, partition: int, offset: int) -> DeliveryRequest:
@@ -29,14 +33,21 @@ def make_request(headers: Iterable[tuple[str, bytes]], value: bytes, partition: 
     """
     named = dict(headers)
     if "ce_specversion" in named:
-        request = DeliveryRequest(_binary_headers(named), value)
+        sent, body = _binary_headers(named), value
     else:
-        request = DeliveryRequest(*CloudEvent.from_kafka(named.items(), value).to_binary())
-    request.headers["ce-knativekafkapartition"] = str(partition)
-    request.headers["ce-knativekafkaoffset"] = str(offset)
-    if "ce-traceparent" in request.headers:
-        request.headers["traceparent"] = request.headers["ce-traceparent"]
-    return request
+        sent, body = CloudEvent.from_kafka(named.items(), value).to_binary()
+    sent["ce-knativekafkapartition"] = str(partition)
+    sent["ce-knativekafkaoffset"] = str(offset)
+    traceparent = _hop_of(named) or sent.get("ce-traceparent")
+    if traceparent is not None:
+        sent["traceparent"] = traceparent
+    return DeliveryRequest(sent, body, traceparent)
+
+
+def _hop_of(named: Mapping[str, bytes]) -> str | None:
+    """Return the record's own traceparent, the relay's span: `ce_traceparent` names where the event began."""
+    value = named.get("traceparent", b"")[:MAX_TRACEPARENT_BYTES].decode("latin-1")
+    return value if parse_traceparent(value) is not None else None
 
 
 def _binary_headers(named: dict[str, bytes]) -> dict[str, str]:

@@ -3,15 +3,12 @@
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
-from shared.file_settings import FileSettings
+from shared.settings import TelemetrySettings
 
 
-class BridgeSettings(FileSettings):
+class BridgeSettings(TelemetrySettings):
     """Where the bridge takes events from and puts them, and how hard it tries."""
-
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     kafka_bootstrap: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from functions.health.models import Dependencies, Dependency, Events, Health, ServedModel, State, Triton
-from shared.app import VERSION
+from shared.version import VERSION
 from shared.database import UNAVAILABLE, load_sql
 from shared.models import active_model
 from shared.problems import Problem

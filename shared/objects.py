@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.problems import DependencyUnavailable, Problem
 from shared.secret_files import SUFFIX, read_setting
+from shared.tracing import CLIENT, span
 
 IN_FLIGHT_S = 300.0
 """Longer than any submission takes from storing its bytes to committing its rows."""
@@ -53,7 +54,8 @@ class Objects:
         import obstore
 
         try:
-            await obstore.put_async(self._open(), key, body)
+            with span("object put", CLIENT):
+                await obstore.put_async(self._open(), key, body)
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
@@ -62,13 +64,14 @@ class Objects:
         import obstore
 
         try:
-            result = await obstore.get_async(self._open(), key)
-            if most_bytes is not None and result.meta["size"] > most_bytes:
-                detail = f"{key} has {result.meta['size']} bytes; the limit is {most_bytes}."
-                raise Problem(
-                    422, "object-too-large", "The object is too large", detail, "Split it into several files."
-                )
-            return bytes(await result.bytes_async())
+            with span("object get", CLIENT):
+                result = await obstore.get_async(self._open(), key)
+                if most_bytes is not None and result.meta["size"] > most_bytes:
+                    detail = f"{key} has {result.meta['size']} bytes; the limit is {most_bytes}."
+                    raise Problem(
+                        422, "object-too-large", "The object is too large", detail, "Split it into several files."
+                    )
+                return bytes(await result.bytes_async())
         except FileNotFoundError as exc:
             raise Problem(
                 422, "object-missing", "The document's bytes are not in the object store", key, "Submit it again."

@@ -124,7 +124,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
         # Outside of the request's log context by now: whoever answers bugs is the outermost.
         state = request.scope.get("state", {})
-        trace_id, function = state.get("trace_id", ""), request.app.state.name
+        trace_id, function = state.get("trace_id", ""), getattr(request.app.state, "name", "")
         log.error("request_failed", path=request.url.path, trace_id=trace_id, function=function, exc_info=exc)
         if is_temporary(exc):
             return respond(DependencyUnavailable("A part that this needs", type(exc).__name__), request)

@@ -87,7 +87,7 @@ class SpanExporter:
 
     def _take(self) -> list[Span]:
         queue = self._queue
-        batch = []
+        batch: list[Span] = []
         while len(batch) < BATCH_SPANS:
             try:
                 batch.append(queue.popleft())

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from random import getrandbits
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TRACEPARENT = re.compile(r"((?!ff)[0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ def current_traceparent() -> str | None:
 def parse_traceparent(value: str | None) -> Context | None:
     """Return the context that a traceparent names; None for an absent or broken one, which starts a new trace."""
     match = _TRACEPARENT.fullmatch(value) if value else None
-    if match is None or (value or "").startswith("00-") and len(value or "") != 55:  # version 00 has no more fields
+    if match is None or (match[1] == "00" and match[5]):  # version 00 has no more fields
         return None
-    return Context(match[1], match[2], bool(int(match[3], 16) & 1))
+    return Context(match[2], match[3], bool(int(match[4], 16) & 1))
 
 
 def new_trace_id() -> str:

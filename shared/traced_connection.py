@@ -16,7 +16,7 @@ def _span_of(query: str) -> Span:
     return span(name, CLIENT, {"db.system.name": "postgresql", "db.query.summary": name})
 
 
-class TracedConnection(asyncpg.Connection[Any]):
+class TracedConnection(asyncpg.Connection):
     """A connection whose statements are spans of the trace that runs them."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:

@@ -48,7 +48,18 @@ def is_sampled(trace_id: str) -> bool:
 class Span:
     """One piece of work. Entered, what happens inside belongs to it; `end` sends it off."""
 
-    __slots__ = ("_ended", "_token", "attributes", "context", "end_ns", "error", "kind", "name", "parent_id", "start_ns")
+    __slots__ = (
+        "_ended",
+        "_token",
+        "attributes",
+        "context",
+        "end_ns",
+        "error",
+        "kind",
+        "name",
+        "parent_id",
+        "start_ns",
+    )
 
     def __init__(self, name: str, kind: int, context: Context, parent_id: str, attributes: Attributes | None) -> None:
         self.name, self.kind, self.context, self.parent_id = name, kind, context, parent_id

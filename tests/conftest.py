@@ -19,6 +19,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from bench.collector import Collector, collecting
+
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("RESEARCH_KB_TEST_DATA", ROOT.parent / "shared" / "data"))
 
@@ -75,11 +77,21 @@ def stack_environment(home: Path, port: int) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """The receiver of the stack's spans: those of requests that ask for it, since new traces are not sampled there."""
+    with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(collector: Collector) -> Iterator[Stack]:
     """Start the embedded stack once for the session, in a folder of its own, and end it afterwards."""
     with tempfile.TemporaryDirectory(prefix="rkb-") as folder:
         home, port = Path(folder) / "home", free_port()
-        environment = stack_environment(home, port)
+        environment = stack_environment(home, port) | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_TRACES_SAMPLER_ARG": "0",
+        }
         command = [sys.executable, "-m", "cli.main"]
         log = Path(folder) / "up.log"
         with log.open("wb") as output:

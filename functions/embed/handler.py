@@ -40,7 +40,7 @@ async def handle_extracted(event: CloudEvent, held: Resources) -> Outcome:
         # The document's state decides what is done, not the claim: see extract.
         new = await claim(connection, "embed", event)
         passages = [row["id"] for row in rows]
-        old_object = await store_vectors(connection, document_id, model.id, passages, vectors, event.traceparent)
+        old_object = await store_vectors(connection, document_id, model.id, passages, vectors)
     if old_object:
         await held.objects.delete(old_object)
     return "done" if new else "duplicate"
@@ -52,7 +52,6 @@ async def store_vectors(
     model_id: int,
     passages: list[int],
     vectors: list[bytes],
-    traceparent: str | None,
 ) -> str | None:
     """Store vectors in the caller's transaction and finish the document when they were the last.
 
@@ -66,10 +65,10 @@ async def store_vectors(
     # Failed: the delivery of some passages was given up, and yet all of them have come.
     if embedded < row["passages_total"] or row["state"] not in {"embedding", "failed"}:
         return None
-    return await finish(connection, document_id, row, traceparent)
+    return await finish(connection, document_id, row)
 
 
-async def finish(connection: "Connection", document_id: uuid.UUID, row: Any, traceparent: str | None) -> str | None:
+async def finish(connection: "Connection", document_id: uuid.UUID, row: Any) -> str | None:
     """Mark a document indexed, after switching from the version before it, and announce it."""
     if row["outdated"]:  # a newer version was quicker: this one must not come back
         return await retire_document(connection, row["collection_id"], document_id)
@@ -90,7 +89,6 @@ async def finish(connection: "Connection", document_id: uuid.UUID, row: Any, tra
         data=data,
         partitionkey=key,
         subject=key,
-        traceparent=traceparent,
     )
     await enqueue(connection, [event])
     log.info("source_indexed", source_id=key, passages=row["passages_total"])

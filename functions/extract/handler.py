@@ -20,6 +20,7 @@ from shared.database import load_sql
 from shared.logs import get_log
 from shared.problems import DependencyUnavailable
 from shared.resources import Resources
+from shared.tracing import span
 
 # Text handed over as JSON up to this size is parsed in this process: no parser is involved, and it takes microseconds.
 PLAIN_IN_PROCESS_BYTES = 200_000
@@ -43,8 +44,11 @@ async def handle_submitted(event: CloudEvent, held: Resources, settings: Extract
         await pool.execute(load_sql(__file__, "set_state"), job.id, "superseded", None)
         return "done"
     try:
-        extracted = await parse(job, await held.objects.get(job.object_key), held, settings)
-        passages = await asyncio.to_thread(cut, extracted, job, settings)
+        body = await held.objects.get(job.object_key)
+        with span("parse"):
+            extracted = await parse(job, body, held, settings)
+        with span("cut passages"):
+            passages = await asyncio.to_thread(cut, extracted, job, settings)
     except ExtractionFailed as exc:
         await store_failure(pool, job.id, exc)
         log.warning("document_failed", document_id=str(job.id), slug=exc.slug)
@@ -53,7 +57,7 @@ async def handle_submitted(event: CloudEvent, held: Resources, settings: Extract
         # The document's state decides, not the claim: an attempt that ended after its event was given up has changed
         # nothing, and the replay of that event must.
         new = await claim(connection, "extract", event)
-        await store_passages(connection, job, extracted, passages, settings.passages_per_event, event.traceparent)
+        await store_passages(connection, job, extracted, passages, settings.passages_per_event)
     return "done" if new else "duplicate"
 
 

@@ -32,7 +32,6 @@ async def store_passages(
     extracted: Extracted,
     passages: list[Passage],
     passages_per_event: int,
-    traceparent: str | None,
 ) -> None:
     """Store the passages in the caller's transaction and announce them in batches.
 
@@ -48,7 +47,7 @@ async def store_passages(
     await connection.execute(
         load_sql(__file__, "finish_extraction"), job.id, bibliography, extracted.pages, len(passages)
     )
-    await enqueue(connection, announcements(job, len(passages), passages_per_event, traceparent))
+    await enqueue(connection, announcements(job, len(passages), passages_per_event))
     if row["current_document"] is None:
         await adopt_document(connection, job.id)
         # Last: it locks the collection, which other documents wait for.
@@ -61,7 +60,7 @@ def complete(said: dict[str, Any], extracted: Extracted) -> dict[str, Any]:
     return {name: value or found.get(name) or value for name, value in said.items()}
 
 
-def announcements(job: Job, total: int, size: int, traceparent: str | None) -> list[CloudEvent]:
+def announcements(job: Job, total: int, size: int) -> list[CloudEvent]:
     """Return one passages.extracted event for each `size` passages, in order."""
     key = str(job.source_id)
     return [
@@ -76,7 +75,6 @@ def announcements(job: Job, total: int, size: int, traceparent: str | None) -> l
             },
             partitionkey=key,
             subject=key,
-            traceparent=traceparent,
         )
         for first in range(0, total, size)
     ]

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from functions.health.models import Dependencies, Dependency, Events, Health, ServedModel, State, Triton
-from shared.version import VERSION
 from shared.database import UNAVAILABLE, load_sql
 from shared.models import active_model
 from shared.problems import Problem
 from shared.resources import Resources
+from shared.version import VERSION
 
 CHECK_TIMEOUT_S = 2.0
 """Shorter than the patience of those who ask (load balancers and uptime checks: 5 s and more)."""

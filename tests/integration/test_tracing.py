@@ -1,0 +1,98 @@
+"""One ingestion and one search are each one trace, from the HTTP request to the last event function."""
+
+import secrets
+
+import pytest
+
+from bench.collector import Collector, SpanRecord, draw
+from tests.conftest import Api, Stack
+
+pytestmark = pytest.mark.stack
+
+SECRET_WORDS = "zyzzyva heliotrope"
+
+
+def traceparent(sampled: bool = True) -> tuple[str, str]:
+    """Return a new trace's id and a header that begins it."""
+    trace_id = secrets.token_hex(16)
+    return trace_id, f"00-{trace_id}-{secrets.token_hex(8)}-0{int(sampled)}"
+
+
+def named(spans: list[SpanRecord], name: str) -> list[SpanRecord]:
+    return [span for span in spans if span.name == name]
+
+
+def path_up(spans: list[SpanRecord], span: SpanRecord) -> list[str]:
+    """Return the names from `span` to its root."""
+    by_id = {each.span_id: each for each in spans}
+    names = [span.name]
+    while span.parent_id in by_id:
+        span = by_id[span.parent_id]
+        names.append(span.name)
+    return names
+
+
+async def test_an_ingestion_is_one_trace(api: Api, collector: Collector, stack: Stack, collection: str) -> None:
+    """From POST /documents over relay, extract and embed to source.indexed at refresh, each span below its cause."""
+    trace_id, header = traceparent()
+    document = {"title": "On tracing", "text": SECRET_WORDS, "collection": collection}
+    answer = await api.client.post("/documents", json=document, headers={"traceparent": header})
+    assert answer.status_code == 202
+    assert answer.headers["x-trace-id"] == trace_id
+    await api.settled(answer.json()["id"])
+
+    spans = collector.await_spans(trace_id, lambda found: bool(named(found, "process source.indexed")))
+
+    [last] = named(spans, "process source.indexed")
+    assert path_up(spans, last) == [
+        "process source.indexed", "deliver refresh", "publish research-kb.sources",
+        "process passages.extracted", "deliver embed", "publish research-kb.passages",
+        "process document.submitted", "deliver extract", "publish research-kb.documents",
+        "POST /documents",
+    ], draw(spans)  # fmt: skip
+    statements = {span.name for span in spans if span.attributes.get("db.system.name")}
+    assert {"admit", "admit_release", "add_documents", "enqueue", "COMMIT"} <= statements
+    assert {"add_passages", "add_embeddings", "finish_document"} <= statements
+    [inference] = named(spans, "infer embedder")
+    assert path_up(spans, inference)[1] == "process passages.extracted"
+    assert {span.service for span in spans} == {
+        "research-kb-ingest", "research-kb-extract", "research-kb-embed", "research-kb-refresh", "research-kb-bridge",
+    }  # fmt: skip
+    assert not [span for span in spans if span.error], draw(spans)
+
+
+async def test_a_search_is_one_trace_without_its_words(
+    api: Api, collector: Collector, stack: Stack, collection: str
+) -> None:
+    """Admission, both legs, the model server and loading are below the request; query, key and values are nowhere."""
+    await api.index(title="Heliotropes", text=f"A {SECRET_WORDS} grows.", collection=collection)
+    trace_id, header = traceparent()
+    question = {"query": SECRET_WORDS, "collection": collection}
+    answer = await api.client.post("/search", json=question, headers={"traceparent": header})
+    assert answer.status_code == 200
+
+    spans = collector.await_spans(trace_id, lambda found: bool(named(found, "POST /search")))
+
+    [root] = named(spans, "POST /search")
+    assert root.attributes["http.response.status_code"] == "200"
+    assert {span.parent_id for span in spans if span is not root} == {root.span_id}, draw(spans)
+    assert {"admit", "lexical_ranked", "dense_collection", "hits", "infer query_embedder", "admit_release"} <= {
+        span.name for span in spans
+    }, draw(spans)
+    received = b"".join(collector.bodies)
+    for secret in (*SECRET_WORDS.split(), stack.api_key, stack.api_key.rsplit("_", 1)[-1]):
+        assert secret.encode() not in received
+
+
+async def test_a_trace_that_is_not_sampled_leaves_no_span(api: Api, collector: Collector) -> None:
+    """A traceparent that says no is obeyed, and so is the ratio of new traces, 0 on this stack."""
+    refused, header = traceparent(sampled=False)
+    await api.client.get("/stats", headers={"traceparent": header})
+    new = (await api.client.get("/stats")).headers["x-trace-id"]
+    taken, header = traceparent()
+    await api.client.get("/stats", headers={"traceparent": header})
+
+    collector.await_spans(taken, lambda found: bool(named(found, "GET /stats")))
+
+    assert not collector.spans(refused)
+    assert not collector.spans(new)

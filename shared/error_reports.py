@@ -1,22 +1,35 @@
-"""Errors to Sentry: what failed and where in the code, with release, function and trace id; nothing of the data.
+"""Errors on their way to Sentry: what failed and where in the code, with function and trace id; nothing of the data.
 
 Messages, variables, requests and log lines stay behind, since each may quote a query, a key or a document: the trace id
-leads to the log, which has the message. A thread imports the SDK and sends, so that no answer waits for either.
+leads to the log, which has the message. A thread opens the client and sends, so that no answer waits for either.
 """
 
 import queue
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from shared.logs import get_log
 from shared.trace_context import CURRENT
-from shared.version import VERSION
 
 QUEUE_REPORTS = 100
 """Of a storm of the same error the first are enough; what they hold on to is freed once they are sent."""
 
 log = get_log("errors")
+
+
+class Client(Protocol):
+    """What sends reports: sentry_sdk's client, in shared/sentry.py."""
+
+    def capture_event(self, event: Any) -> Any:
+        """Take one report."""
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until what was taken is sent."""
+
+
+OpenClient = Callable[[], Client]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +44,17 @@ class _Report:
 
 
 class _Reporting:
-    """Where reports go; off without a DSN."""
+    """Where reports go; off without a client."""
 
-    dsn = environment = ""
+    open_client: "OpenClient | None" = None
     waiting: "queue.Queue[_Report] | None" = None
     thread: threading.Thread | None = None
 
 
-def report_to(dsn: str, environment: str) -> None:
-    """Send reports to `dsn` from now on; the empty one turns reporting off."""
-    _Reporting.dsn, _Reporting.environment = dsn, environment
-    _Reporting.waiting = queue.Queue(QUEUE_REPORTS) if dsn else None
+def report_to(open_client: OpenClient | None) -> None:
+    """Send reports with the client that `open_client` makes when the first one comes; None turns reporting off."""
+    _Reporting.waiting = queue.Queue(QUEUE_REPORTS) if open_client is not None else None
+    _Reporting.open_client = open_client
     _Reporting.thread = None
 
 
@@ -52,15 +65,15 @@ def is_on() -> bool:
 
 def report(error: BaseException, kind: str, function: str = "", trace_id: str = "") -> None:
     """Report `error` as one of `kind`; function and trace id are the present work's unless given."""
-    waiting = _Reporting.waiting
-    if waiting is None:
+    waiting, open_client = _Reporting.waiting, _Reporting.open_client
+    if waiting is None or open_client is None:
         return
     context = CURRENT.get()
     if context is not None:
         function, trace_id = function or context.function, trace_id or context.trace_id
     if _put(waiting, _Report(error, function, trace_id, kind)) and _Reporting.thread is None:
         _Reporting.thread = threading.Thread(
-            target=_send_all, args=(waiting, _Reporting.dsn, _Reporting.environment), name="error-reports", daemon=True
+            target=_send_all, args=(waiting, open_client), name="error-reports", daemon=True
         )
         _Reporting.thread.start()
 
@@ -81,13 +94,13 @@ def _put(waiting: "queue.Queue[_Report]", item: _Report) -> bool:
     return True
 
 
-def _send_all(waiting: "queue.Queue[_Report]", dsn: str, environment: str) -> None:
+def _send_all(waiting: "queue.Queue[_Report]", open_client: OpenClient) -> None:
     """The thread: nothing that fails here may end it, or raise anywhere else."""
-    client: Any = None
+    client: Client | None = None
     while True:
         item = waiting.get()
         try:
-            client = client or _open(dsn, environment)
+            client = client or open_client()
             if item.error is not None:
                 client.capture_event(describe(item.error, item.kind, item.function, item.trace_id))
             if item.done is not None:
@@ -98,22 +111,6 @@ def _send_all(waiting: "queue.Queue[_Report]", dsn: str, environment: str) -> No
             if item.done is not None:
                 item.done.set()
             del item
-
-
-def _open(dsn: str, environment: str) -> Any:
-    import sentry_sdk
-
-    return sentry_sdk.Client(
-        dsn=dsn,
-        release=f"research-kb@{VERSION}",
-        environment=environment,
-        default_integrations=False,  # they would patch threads, logging and excepthook, and send what those hold
-        auto_enabling_integrations=False,
-        include_local_variables=False,
-        send_default_pii=False,
-        max_breadcrumbs=0,
-        shutdown_timeout=1,
-    )
 
 
 def describe(error: BaseException, kind: str, function: str, trace_id: str) -> dict[str, Any]:

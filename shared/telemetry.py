@@ -5,10 +5,12 @@ share a process share its exporter. `finish` sends what waits; call it before th
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from shared import error_reports
+from shared.sentry import open_client
 from shared.settings import TelemetrySettings
 from shared.tracing import record_to
 from shared.version import VERSION
@@ -44,7 +46,7 @@ def install(settings: TelemetrySettings) -> None:
         _Installed.exporter = exporter
         record_to(exporter.add, settings.otel_traces_sampler_arg)
     if settings.sentry_dsn:
-        error_reports.report_to(settings.sentry_dsn, settings.sentry_environment)
+        error_reports.report_to(partial(open_client, settings.sentry_dsn, settings.sentry_environment))
 
 
 def parse_headers(text: str) -> dict[str, str]:

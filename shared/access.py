@@ -1,4 +1,4 @@
-"""Who may call: API keys, scopes and limits, decided by one SQL statement a request.
+"""Who may call: API keys and tokens, scopes and limits, decided by one SQL statement a request.
 
 A route says what it needs by taking its caller:
 
@@ -38,9 +38,9 @@ log = get_log("access")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The key behind a request."""
+    """The key behind a request, or the subject of its token."""
 
-    key_id: uuid.UUID
+    key_id: uuid.UUID  # the key's, or the subject's: budgets count under it
     tier: str
     scopes: frozenset[str]
     collections: list[str] | None  # None: every collection
@@ -143,14 +143,19 @@ def _allowed_methods(scope: Scope) -> list[str]:
     )
 
 
-def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> ApiKey:
-    """Return the key in `Authorization: Bearer` or `X-API-Key`; a Problem 401 where there is none."""
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> ApiKey | str:
+    """Return the key in `Authorization: Bearer` or `X-API-Key`, or the text of a token; a Problem 401 without either.
+
+    What has three parts between dots is a token: no key has dots.
+    """
     for name, value in headers:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
             if scheme.lower() != "bearer":
                 continue
             text = token.strip()
+            if text.count(".") == 2:
+                return text
         elif name == b"x-api-key":
             text = value.decode("latin-1").strip()
         else:
@@ -166,12 +171,18 @@ async def admit(door: Door, headers: Iterable[tuple[bytes, bytes]], scopes: tupl
     """Let a request in, or raise the Problem that says why not: 401, 403, 429, or 503 without a database."""
     from shared.database import load_sql
 
-    key = presented_key(headers)
-    row = await door.fetchrow(load_sql(__file__, "admit"), key.id, key.secret_sha256, scopes, LEASE_S)
+    presented = presented_key(headers)
+    if isinstance(presented, ApiKey):
+        holder_id, what = presented.id, "key"
+        row = await door.fetchrow(load_sql(__file__, "admit"), holder_id, presented.secret_sha256, scopes, LEASE_S)
+    else:
+        holder = await (await door.tokens()).holder(presented)
+        holder_id, what = holder.id, "token"
+        row = await door.fetchrow(load_sql(__file__, "admit_token"), *holder.row(), scopes, LEASE_S)
     budget = budget_headers(row)
     if row["outcome"] != "admitted":
-        raise refusal(row["outcome"], scopes, row, budget)
-    caller = Caller(key.id, row["key_tier"], frozenset(row["key_scopes"]), row["key_collections"])
+        raise refusal(row["outcome"], scopes, row, budget, what)
+    caller = Caller(holder_id, row["key_tier"], frozenset(row["key_scopes"]), row["key_collections"])
     return Admission(caller, row["lease"], [(n.lower().encode(), v.encode()) for n, v in budget.items()])
 
 

@@ -1,12 +1,14 @@
 """The connection on which requests are admitted and leave: one a function, apart from the pool."""
 
 import asyncio
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncpg
 
     from shared.settings import Settings
+    from shared.tokens import Tokens
 
 IDLE_S = 60.0
 """A function about to scale to zero holds no idle backend; the pool's connections end after the same time."""
@@ -20,6 +22,8 @@ class Door:
     """
 
     def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+        self._tokens: Tokens | None = None
         self._dsn, self._timeout_s = settings.database_url, settings.database_acquire_timeout_s
         self._connection: asyncpg.Connection[Any] | None = None
         self._turn = asyncio.Lock()
@@ -45,6 +49,13 @@ class Door:
                 return await connection.fetchrow(query, *arguments)
         except UNAVAILABLE as exc:
             raise DependencyUnavailable("Postgres", "Keys cannot be checked without it.") from exc
+
+    async def tokens(self) -> "Tokens":
+        """Return what checks tokens. Its libraries are loaded beside the loop: they take a third of a second."""
+        if self._tokens is None:
+            module = await asyncio.to_thread(importlib.import_module, "shared.tokens")
+            self._tokens = self._tokens or module.Tokens(self._settings)
+        return self._tokens
 
     async def _open(self) -> "asyncpg.Connection[Any]":
         import asyncpg

@@ -35,8 +35,9 @@ class Response:
 class _Connection(asyncio.Protocol):
     """One connection with at most one request under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int | None) -> None:
         self.transport: asyncio.Transport | None = None
+        self._most_bytes = most_bytes
         self.used = False
         self._answer: asyncio.Future[Response] | None = None
         self._closed = False
@@ -53,6 +54,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._size_bytes = 0
         self.transport.write(request)
         return self._answer
 
@@ -79,6 +81,9 @@ class _Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """Called by the parser."""
         self._body.append(data)
+        self._size_bytes += len(data)
+        if self._most_bytes is not None and self._size_bytes > self._most_bytes:
+            self._fail(ConnectionLost(f"the answer has more than {self._most_bytes} bytes"))
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
@@ -103,9 +108,12 @@ class _Connection(asyncio.Protocol):
 
 
 class HttpClient:
-    """Requests to the origin of `url`, whose path is put before every request's."""
+    """Requests to the origin of `url`, whose path is put before every request's.
 
-    def __init__(self, url: str) -> None:
+    An answer of more than `most_bytes` counts as a lost connection.
+    """
+
+    def __init__(self, url: str, most_bytes: int | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{url!r} is no HTTP address; expected something like http://triton:8000.")
@@ -114,6 +122,7 @@ class HttpClient:
         self._port = parts.port or (443 if self._tls else 80)
         self._path = parts.path.rstrip("/")
         self._netloc = parts.netloc.rpartition("@")[2].encode("ascii")
+        self._most_bytes = most_bytes
         self._idle: deque[_Connection] = deque()
 
     async def request(
@@ -164,6 +173,6 @@ class HttpClient:
     async def _connect(self) -> _Connection:
         context = ssl.create_default_context() if self._tls else None
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection, self._host, self._port, ssl=context
+            lambda: _Connection(self._most_bytes), self._host, self._port, ssl=context
         )
         return connection

@@ -32,7 +32,12 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 SECURITY_SCHEMES: dict[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "rkb_<id>_<secret>"},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "rkb_<id>_<secret>",
+        "description": "An API key, or a JWT of the issuer that the server's TOKEN_ISSUER names.",
+    },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
 RATE_LIMIT_HEADERS: dict[str, Any] = {
@@ -59,8 +64,8 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: problem_response("Unknown, or in a collection that the key may not see.")
 }
 ADMISSION_RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: problem_response("No valid API key.", _AUTHENTICATE),
-    403: problem_response("The key lacks the scope.", RATE_LIMIT_HEADERS),
+    401: problem_response("No valid API key or token.", _AUTHENTICATE),
+    403: problem_response("The key or token lacks the scope.", RATE_LIMIT_HEADERS),
     422: problem_response("The request is not valid.", RATE_LIMIT_HEADERS),
     429: problem_response(
         "The hour's requests or the slots of the key are used up.", RATE_LIMIT_HEADERS | _RETRY_AFTER

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.file_settings import FileSettings
+from shared.token_settings import TokenSettings
 
 
 class TelemetrySettings(FileSettings):
@@ -30,8 +31,8 @@ class TelemetrySettings(FileSettings):
     sentry_environment: str = "production"
 
 
-class Settings(TelemetrySettings):
-    """Addresses of the stateful parts and the limits of talking to them."""
+class Settings(TelemetrySettings, TokenSettings):
+    """Addresses of the stateful parts, the limits of talking to them, and whose tokens are accepted."""
 
     research_kb_home: Path = Path(".local")
     database_url: str = Field(repr=False)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictInt
 
-Tier = Literal["free", "standard", "premium"]
+from shared.tiers import TIERS, Tier
+
 KeyScope = Literal["search", "read", "ingest", "admin"]
 SCOPES: tuple[KeyScope, ...] = ("search", "read", "ingest", "admin")
 
@@ -20,11 +21,7 @@ class Limits(BaseModel):
     concurrent: int = Field(ge=1, le=10_000, description="Requests under way at the same time.")
 
 
-TIER_LIMITS: dict[Tier, Limits] = {
-    "free": Limits(per_hour=100, concurrent=5),
-    "standard": Limits(per_hour=1000, concurrent=20),
-    "premium": Limits(per_hour=10_000, concurrent=100),
-}
+TIER_LIMITS: dict[Tier, Limits] = {tier: Limits(**limits._asdict()) for tier, limits in TIERS.items()}
 
 
 class AskedLimits(BaseModel):
@@ -131,10 +128,10 @@ class EndedWindow(BaseModel):
 
 
 class Usage(BaseModel):
-    """What a key may use and has used."""
+    """What a key, or the subject of tokens, may use and has used."""
 
-    key_id: UUID
-    name: str
+    key_id: UUID = Field(description="The key's id, or the subject's.")
+    name: str = Field(description="The key's name, or the subject of the token.")
     tier: Tier
     scopes: list[str]
     collections: list[str] | None

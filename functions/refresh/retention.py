@@ -16,6 +16,7 @@ async def sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:
         "sweep_processed_events": settings.processed_events_hours,
         "sweep_outbox": settings.outbox_hours,
         "sweep_usage_windows": settings.usage_windows_hours,
+        "sweep_token_subjects": settings.usage_windows_hours,
         "sweep_dead_letters": settings.dead_letters_hours,
     }
     swept = {name: await _sweep(held, name, timedelta(hours=age), settings) for name, age in ages_hours.items()}

@@ -54,7 +54,14 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 )
 def test_a_key_comes_in_either_header(headers: list[tuple[bytes, bytes]]) -> None:
     """Authorization: Bearer and X-API-Key are both understood; another scheme's header is not in the way."""
-    assert presented_key(headers).id == KEY.id
+    assert presented_key(headers) == KEY
+
+
+def test_three_parts_between_dots_are_a_token() -> None:
+    """In Authorization alone: X-API-Key holds keys."""
+    assert presented_key([(b"authorization", b"Bearer a.b.c")]) == "a.b.c"
+    with pytest.raises(Problem):
+        presented_key([(b"x-api-key", b"a.b.c")])
 
 
 @pytest.mark.parametrize(

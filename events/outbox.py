@@ -1,11 +1,14 @@
 """Publishing: events go into the table outbox in the transaction of the change they tell of.
 
-The bridge relays them to Kafka afterwards, so a change and its event exist together or not at all. A source's events
-keep their order when the transactions that publish them hold a lock on the source: ids then follow commits.
+The bridge relays them to Kafka afterwards, or the function itself does (events/publisher.py), so a change and its event
+exist together or not at all. A source's events keep their order when the transactions that publish them hold a lock on
+the source: ids then follow commits.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,19 @@ if TYPE_CHECKING:
 
 CHANNEL = "outbox"
 """What LISTEN listens on."""
+
+_keys: ContextVar[set[str] | None] = ContextVar("enqueued_keys", default=None)
+
+
+@contextmanager
+def enqueued_keys() -> Iterator[set[str]]:
+    """Gather the partition keys of what is put into the outbox from here on, in this context and those made in it."""
+    keys: set[str] = set()
+    token = _keys.set(keys)
+    try:
+        yield keys
+    finally:
+        _keys.reset(token)
 
 
 async def enqueue(
@@ -47,6 +63,9 @@ async def put(
     documents = [json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) for _, _, event in addressed]
     topics, keys = [topic for topic, _, _ in addressed], [key for _, key, _ in addressed]
     await connection.execute(load_sql(__file__, "enqueue"), topics, keys, documents)
+    gathered = _keys.get()
+    if gathered is not None:
+        gathered.update(keys)
 
 
 def topic_of(event: CloudEvent) -> str:

@@ -107,6 +107,10 @@ def create_function_app(
     install_problem_handlers(app)
     app.add_middleware(BodyLimit, limit_bytes=max_body_bytes)
     app.add_middleware(RequestLog, function=name)
+    if settings.publishes:
+        from events.publisher import PublishAfterRequest
+
+        app.add_middleware(PublishAfterRequest, held=held)
 
     @app.get("/live", include_in_schema=False)
     async def live() -> dict[str, Any]:

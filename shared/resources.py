@@ -10,6 +10,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import asyncpg
 
+    from events.publisher import Publisher
     from shared.inference import Inference
 
 
@@ -21,6 +22,7 @@ class Resources:
         self.objects = Objects(settings.object_store())
         self._pool: asyncpg.Pool[Any] | None = None
         self._inference: Inference | None = None
+        self._publisher: Publisher | None = None
         self._opening = asyncio.Lock()
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
 
@@ -50,8 +52,19 @@ class Resources:
             self._inference = Inference(self.settings.triton_url, self.settings.triton_timeout_s)
         return self._inference
 
+    @property
+    def publisher(self) -> "Publisher | None":
+        """What publishes this process's events; None where the bridge does."""
+        if self._publisher is None and self.settings.publishes:
+            from events.publisher import Publisher
+
+            self._publisher = Publisher(self)
+        return self._publisher
+
     async def close(self) -> None:
-        """Close what was opened; running queries get five seconds."""
+        """Close what was opened; events being published and running queries get five seconds each."""
+        if self._publisher is not None:
+            await self._publisher.close()
         for callback in self._callbacks:
             await callback()
         if self._inference is not None:

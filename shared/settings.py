@@ -50,6 +50,18 @@ class Settings(TelemetrySettings, TokenSettings):
     # Embedding 32 full passages takes about 1 s on one busy core.
     triton_timeout_s: float = Field(default=30.0, gt=0)
 
+    # Where events go that this process commits, each until its 2xx; all empty: the bridge relays them.
+    event_sinks: dict[str, str] = Field(default={})  # URL by topic
+    k_sink: str = ""  # as a SinkBinding injects it
+    k_sink_topic: str = ""  # the one topic that k_sink takes; empty: every topic that event_sinks does not name
+    # A KafkaSink answers when the brokers have the event; their failover takes longer, and the event is sent again.
+    event_sink_timeout_s: float = Field(default=10.0, gt=0)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether this process publishes its events itself."""
+        return bool(self.k_sink or self.event_sinks)
+
     def object_store(self) -> str:
         """Return the URL of the object store: the configured one, or the folder `objects` below the home."""
         return self.object_store_url or (self.research_kb_home.resolve() / "objects").as_uri()

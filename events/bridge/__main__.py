@@ -1,4 +1,4 @@
-"""python -m events.bridge: relay and every subscription in one process, until SIGTERM or SIGINT."""
+"""python -m events.bridge: relay, every subscription and ingress in one process, until SIGTERM or SIGINT."""
 
 import asyncio
 import signal
@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from events.bridge.clock import tick
 from events.bridge.delivery import Delivery
 from events.bridge.graveyard import Graveyard
+from events.bridge.ingress import Ingress
 from events.bridge.kafka import RETRY_S, ensure_topics, open_producer
 from events.bridge.library_logs import route_library_logs
 from events.bridge.relay import Relay
-from events.bridge.server import serve_metrics
+from events.bridge.server import serve
 from events.bridge.settings import BridgeSettings
 from events.bridge.sink import Sink
 from events.bridge.subscriptions import SUBSCRIPTIONS, address
@@ -32,7 +33,8 @@ log = get_log("bridge")
 async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
     """Bridge until `stop` is set; then let requests in flight finish, commit and return."""
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(serve_metrics(settings.bridge_listen, settings.bridge_port))
+        ingress = Ingress() if settings.bridge_ingress else None
+        await stack.enter_async_context(serve(settings.bridge_listen, settings.bridge_port, ingress))
         startup = asyncio.create_task(_prepare(settings))
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({startup, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -43,12 +45,22 @@ async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
         producer = startup.result()
         stack.push_async_callback(producer.stop)
         graveyard = Graveyard(producer)
-        log.info("bridge_started", subscriptions=[item.name for item in SUBSCRIPTIONS])
+        if ingress is not None:
+            ingress.open(producer)
+        subscriptions = SUBSCRIPTIONS if settings.bridge_delivery else ()
+        log.info(
+            "bridge_started",
+            subscriptions=[item.name for item in subscriptions],
+            relay=settings.bridge_relay,
+            ingress=settings.bridge_ingress,
+        )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Relay(settings, stop).run())
+            tasks.create_task(stop.wait())
+            if settings.bridge_relay:
+                tasks.create_task(Relay(settings, stop).run())
             tasks.create_task(tick(settings, stop))
-            for item in SUBSCRIPTIONS:
-                url = address(settings.internal_url, item.path)
+            for item in subscriptions:
+                url = settings.bridge_sinks.get(item.name) or address(settings.internal_url, item.path)
                 sink = Sink(url, settings.bridge_delivery_timeout_s, settings.bridge_concurrency)
                 await stack.enter_async_context(sink)
                 tasks.create_task(Delivery(item, settings, sink, graveyard, stop).run())

@@ -13,6 +13,8 @@ log = get_log("bridge")
 
 async def tick(settings: BridgeSettings, stop: asyncio.Event) -> None:
     """POST to refresh's /sweep at every interval until `stop` is set; a missed sweep waits for the next."""
+    if not settings.bridge_sweep_interval_s or not settings.internal_url:
+        return
     url = address(settings.internal_url, "/refresh/sweep")
     timeout = aiohttp.ClientTimeout(total=settings.bridge_sweep_interval_s)
     async with aiohttp.ClientSession(timeout=timeout) as session:

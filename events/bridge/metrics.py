@@ -17,3 +17,4 @@ IN_FLIGHT = Gauge("research_kb_bridge_in_flight_requests", "Requests that wait f
 OUTAGE = Gauge("research_kb_bridge_outage", "1 while the receiver is thought to be away", ["subscription"])
 RELAYED = Counter("research_kb_bridge_relayed_events", "Events moved from the outbox to Kafka")
 RELAY_ACTIVE = Gauge("research_kb_bridge_relay_active", "1 while this process is the one that relays")
+INGESTED = Counter("research_kb_bridge_ingested_events", "Events taken by HTTP and produced", ["topic"])

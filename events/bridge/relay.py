@@ -8,9 +8,7 @@ successor publishes too: the same ids, which handlers drop.
 """
 
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,15 +16,13 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from events import outbox_rows
 from events.bridge.kafka import open_producer
 from events.bridge.metrics import RELAY_ACTIVE, RELAYED
 from events.bridge.settings import BridgeSettings
 from events.bridge.spans import publish_span
-from events.cloudevents import CloudEvent, MalformedEvent
-from events.dead_letters import store
-from events.malformed import wrap_malformed
 from events.outbox import CHANNEL
-from events.topics import ERASED_TYPES, MAX_EVENT_BYTES
+from events.outbox_rows import Row, bury, mark_published
 from shared.database import load_sql
 from shared.logs import get_log
 from shared.tracing import NOTHING, Span
@@ -38,31 +34,6 @@ RETRY_S = 1.0
 CONNECT_TIMEOUT_S = 5.0
 
 log = get_log("relay")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An outbox row ready to be published; `event` is None where the row holds no event that Kafka could take."""
-
-    id: int
-    topic: str
-    partition_key: str
-    text: str
-    event: CloudEvent | None
-    error: str = ""
-
-    @classmethod
-    def read(cls, record: Any) -> "Row":
-        """Read a row of unpublished.sql."""
-        text: str = record["event"]
-        event, error = None, ""
-        try:
-            event = CloudEvent.from_json(json.loads(text))
-        except MalformedEvent as exc:
-            error = str(exc)
-        if len(text.encode()) > MAX_EVENT_BYTES:
-            event, error = None, f"{len(text.encode())} bytes; an event has at most {MAX_EVENT_BYTES}"
-        return cls(record["id"], record["topic"], record["partition_key"], text, event, error)
 
 
 class Relay:
@@ -139,14 +110,14 @@ async def relay_batch(connection: Any, producer: AIOKafkaProducer, limit: int) -
     Raises the first failure after marking what succeeded. Of a key with a failure nothing behind it is marked, so that
     the next round publishes the key's events in their order.
     """
-    rows = [Row.read(record) for record in await connection.fetch(load_sql(__file__, "unpublished"), limit)]
+    rows = [Row.read(record) for record in await connection.fetch(load_sql(outbox_rows.__file__, "unpublished"), limit)]
     if not rows:
         return 0
     good = [row for row in rows if row.event is not None]
     acknowledged, failure = await _publish(producer, good)
     async with connection.transaction():
-        await _bury(connection, [row for row in rows if row.event is None])
-        await _mark(connection, acknowledged)
+        await bury(connection, [row for row in rows if row.event is None])
+        await mark_published(connection, acknowledged)
     RELAYED.inc(len(acknowledged))
     if failure is not None:
         raise failure
@@ -185,25 +156,6 @@ async def _publish(producer: AIOKafkaProducer, rows: Sequence[Row]) -> tuple[lis
 def _end_span(publishing: Span, acknowledged: "asyncio.Future[Any]") -> None:
     failed = acknowledged.cancelled() or acknowledged.exception() is not None
     publishing.end("KafkaError" if failed else "")
-
-
-async def _mark(connection: Any, rows: Sequence[Row]) -> None:
-    erased = [row.id for row in rows if row.event is not None and row.event.type in ERASED_TYPES]
-    kept = [row.id for row in rows if row.event is not None and row.event.type not in ERASED_TYPES]
-    if kept:
-        await connection.execute(load_sql(__file__, "mark_published"), kept)
-    if erased:
-        await connection.execute(load_sql(__file__, "erase_published"), erased)
-
-
-async def _bury(connection: Any, rows: Sequence[Row]) -> None:
-    """Turn rows that can never be published into dead letters, so that they hold up nothing."""
-    for row in rows:
-        log.error("outbox_row_unpublishable", outbox_id=row.id, topic=row.topic, error=row.error)
-        event = wrap_malformed([], row.text.encode(), row.error, row.partition_key)
-        await store(connection, event, row.topic, f"not publishable: {row.error}", 0)
-    if rows:
-        await connection.execute(load_sql(__file__, "mark_published"), [row.id for row in rows])
 
 
 async def _wait(stop: asyncio.Event, timeout_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import TelemetrySettings
 
@@ -10,15 +10,22 @@ from shared.settings import TelemetrySettings
 class BridgeSettings(TelemetrySettings):
     """Where the bridge takes events from and puts them, and how hard it tries."""
 
+    # What this bridge does: outbox to Kafka, Kafka to HTTP, HTTP (POST /topics/<topic> on BRIDGE_PORT) to Kafka.
+    bridge_relay: bool = True
+    bridge_delivery: bool = True
+    bridge_ingress: bool = False
+
     kafka_bootstrap: str
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_sasl_username: str = ""
     kafka_sasl_password: str = Field(default="", repr=False)
-    # LISTEN and the advisory lock need a session of their own: no transaction pooler here.
-    database_url: str = Field(repr=False)
+    # LISTEN and the advisory lock need a session of their own: no transaction pooler here. Only the relay needs it.
+    database_url: str = Field(default="", repr=False, validate_default=True)
     # Where /extract, /embed, /refresh and what is below them are; {function} in it: each at an address of its own.
-    internal_url: str
+    internal_url: str = Field(default="", validate_default=True)
+    # URL by subscription, for those that are elsewhere.
+    bridge_sinks: dict[str, str] = Field(default={})
     log_level: str = "info"
 
     # GET /live and /metrics; 0: none.
@@ -48,7 +55,8 @@ class BridgeSettings(TelemetrySettings):
     bridge_shutdown_grace_s: float = Field(default=20.0, ge=0)
 
     # Retention is counted in hours; ten minutes keep a pod that scales to zero asleep most of the time.
-    bridge_sweep_interval_s: float = Field(default=600.0, gt=0)
+    # 0: another clock does it.
+    bridge_sweep_interval_s: float = Field(default=600.0, ge=0)
 
     # One round of the relay: one SELECT, one UPDATE, some milliseconds of Kafka.
     bridge_relay_batch: int = Field(default=500, ge=1, le=10000)
@@ -56,3 +64,17 @@ class BridgeSettings(TelemetrySettings):
     bridge_relay_poll_s: float = Field(default=1.0, gt=0)
     # Gathers the events of concurrent transactions into one round; the latency that a single event pays.
     bridge_relay_linger_s: float = Field(default=0.02, ge=0)
+
+    @field_validator("database_url")
+    @classmethod
+    def _needed_by_relay(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("bridge_relay"):
+            raise ValueError("required by the relay (BRIDGE_RELAY=false does without)")
+        return value
+
+    @field_validator("internal_url")
+    @classmethod
+    def _needed_by_delivery(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("bridge_delivery"):
+            raise ValueError("required by the delivery (BRIDGE_DELIVERY=false does without)")
+        return value

@@ -26,10 +26,11 @@ async def handle_source_changed(event: CloudEvent, held: Resources) -> Outcome:
 
 
 async def handle_sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:
-    """Bring every collection up to date and delete what is past its retention."""
+    """Publish the events that were left, bring every collection up to date, delete what is past its retention."""
     pool = await held.pool()
+    published = await held.publisher.publish_left() if held.publisher is not None else {}
     await _rewrite(held, await rewrites_due(pool))
-    swept = await sweep(held, settings)
+    swept = published | await sweep(held, settings)
     log.info("swept", **swept)
     return swept
 

@@ -272,6 +272,39 @@ async def _is_up(rig: Rig) -> bool:
     return "research_kb_bridge_relay_active 1.0" in metrics
 
 
+async def test_an_event_posted_to_the_ingress_reaches_its_function(rig: Rig) -> None:
+    """As a KafkaSink and KafkaSource would: 202 when Kafka has it, delivered to the function's own address.
+
+    What is no event, or on the wrong topic, is refused at once. No relay, no clock, no database is needed.
+    """
+    event = make_events(1)[0]
+    sinks = json.dumps({"extract": f"{rig.receiver.url}/extract"})
+    off = {"BRIDGE_RELAY": "false", "BRIDGE_SWEEP_INTERVAL_S": "0", "DATABASE_URL": ""}
+    bridge = await rig.start_bridge(BRIDGE_INGRESS="true", BRIDGE_SINKS=sinks, INTERNAL_URL="http://127.0.0.1:1", **off)
+    headers, body = event.to_binary()
+    topics = f"http://127.0.0.1:{bridge.port}/topics"
+    async with httpx.AsyncClient(base_url=topics, timeout=30) as client:
+
+        async def post(topic: str, headers: dict[str, str], body: bytes) -> int:
+            try:
+                return (await client.post(f"/{topic}", headers=headers, content=body)).status_code
+            except httpx.ConnectError:
+                return 0  # it is still starting
+
+        async def taken() -> bool:
+            return await post(DOCUMENTS_TOPIC, headers, body) == 202
+
+        await until(taken)
+        assert await post("research-kb.passages", headers, body) == 422
+        assert await post("elsewhere", headers, body) == 404
+        assert await post(DOCUMENTS_TOPIC, {"content-type": "application/json"}, body) == 400
+        assert await post(DOCUMENTS_TOPIC, headers, b" " * (2 * 2**20 + 1)) == 413
+    await until(lambda: event.id in rig.receiver.done)
+    arrived = next(item for item in rig.receiver.arrived if item.id == event.id)
+    assert set(arrived.extensions) == {"knativekafkaoffset", "knativekafkapartition"}
+    assert arrived.partitionkey == event.partitionkey
+
+
 async def test_a_killed_bridge_loses_nothing(rig: Rig, database: "asyncpg.Pool[Any]") -> None:
     """SIGKILL in the middle: after the restart every event has arrived, each key's still in order."""
     events = make_events(300, keys=30)

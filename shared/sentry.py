@@ -1,4 +1,4 @@
-"""Sentry's client, imported and made by the thread that sends: importing it takes a quarter of a second."""
+"""Sentry's client, imported and made by the thread that sends: importing it takes as long as a cold start."""
 
 from shared.error_reports import Client
 from shared.version import VERSION
@@ -15,7 +15,6 @@ def open_client(dsn: str, environment: str) -> Client:
         default_integrations=False,  # they would patch threads, logging and excepthook, and send what those hold
         auto_enabling_integrations=False,
         include_local_variables=False,
-        send_default_pii=False,
         max_breadcrumbs=0,
         shutdown_timeout=1,
     )

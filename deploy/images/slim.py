@@ -12,7 +12,8 @@ SUFFIXES = {".c", ".h", ".cpp", ".pyx", ".pxd", ".pxi", ".pyi", ".a"}
 
 
 def main(root: Path) -> None:
-    """Slim every site-packages below `root`."""
+    """Slim every site-packages below `root`, and the environment itself of what only its making needed."""
+    (root / ".lock").unlink(missing_ok=True)
     for packages in root.glob("lib/python3*/site-packages"):
         for path in sorted(packages.rglob("*"), reverse=True):
             if path.is_dir() and path.name in FOLDERS:

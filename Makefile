@@ -12,7 +12,7 @@ BENCH ?= memory cold_start ingest search_latency search_load
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test lint bench images lock
+.PHONY: help up down status logs test lint bench images cluster-test lock
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -48,6 +48,10 @@ bench: ## measure this machine against its bounds (bench/README.md); BENCH="sear
 images: ## build the images with $BUILD (docker or buildah) on $BASE; TAG=, FUNCTIONS="search keys" for some of them
 	@$(SYSTEM_PYTHON) -m deploy.images.build $(if $(BUILD),--build $(BUILD)) $(if $(BASE),--base $(BASE)) \
 	  $(if $(TAG),--tag $(TAG)) $(if $(PREFIX),--prefix $(PREFIX)) $(FUNCTIONS)
+
+cluster-test: ## images, cluster, tests/cluster: $$BUILD, $$BASE, $$IMAGE_LOAD, $$KUBECTL, $$GATEWAY ... (docs/deploy-images.md)
+	@$(BOOTSTRAP) dev --triton
+	@$(PY) -m tests.cluster.deployment
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

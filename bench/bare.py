@@ -5,6 +5,7 @@ from fastapi import FastAPI
 app = FastAPI()
 
 
+@app.get("/live")
 @app.get("/ready")
 async def ready() -> dict[str, str]:
     """Answer at once."""

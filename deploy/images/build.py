@@ -22,6 +22,8 @@ OTHERS = {
     "triton": "triton_models/Dockerfile",
 }
 ON_REQUEST = {"triton"}
+BARE = "bare"
+"""The yardstick of bench.images and tests/cluster, made from the health function's image; built when named."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class Build:
         """Return the command line that builds one image."""
         known = [self.tool, "bud", "--layers"] if self.tool == "buildah" else [self.tool, "build"]
         arguments = []
-        if image in OTHERS:
+        if image == BARE:
+            dockerfile = "bench/bare.Dockerfile"
+            arguments += ["--build-arg", f"FUNCTION_IMAGE={self.name('health')}"]
+        elif image in OTHERS:
             dockerfile = OTHERS[image]
         else:
             dockerfile = "functions/Dockerfile"
             arguments += ["--build-arg", f"FUNCTION={image}"]
-        if self.base and image not in ON_REQUEST:
+        if self.base and image not in {*ON_REQUEST, BARE}:
             arguments += ["--build-arg", f"BASE={self.base}"]
         # Packages come from the index that the builder's own network reaches.
         return [*known, "--network", "host", "-q", "-f", dockerfile, *arguments, "-t", self.name(image), "."]
@@ -88,7 +93,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     everything = [*functions(), *(name for name in OTHERS if name not in ON_REQUEST)]
-    unknown = set(options.names) - set(functions()) - set(OTHERS)
+    unknown = set(options.names) - set(functions()) - {*OTHERS, BARE}
     if unknown:
         parser.error(f"no such image: {', '.join(sorted(unknown))}; there are {', '.join([*functions(), *OTHERS])}")
     try:

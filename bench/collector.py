@@ -6,7 +6,7 @@ Also reads what a collector's file exporter has written: the same JSON, one expo
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,12 +73,13 @@ class Collector:
         found = [span for body in list(self.bodies) for span in read_spans(json.loads(body))]
         return sorted((s for s in found if trace_id in (None, s.trace_id)), key=lambda s: s.start_ns)
 
-    def await_spans(
-        self, trace_id: str, complete: Callable[[list[SpanRecord]], bool], timeout_s: float = 60
-    ) -> list[SpanRecord]:
-        """Return a trace's spans once `complete` says so of them. Raises: TimeoutError."""
+    def await_trace(self, trace_id: str, last: str, timeout_s: float = 60) -> list[SpanRecord]:
+        """Return a trace's spans once one named `last` has come and all but one have their parents with them.
+
+        That one is below the client's own span, which nobody exports. Raises: TimeoutError.
+        """
         deadline = time.monotonic() + timeout_s
-        while not complete(spans := self.spans(trace_id)):
+        while not is_whole(spans := self.spans(trace_id), last):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"trace {trace_id} is not complete after {timeout_s:.0f} s:\n{draw(spans)}")
             time.sleep(0.2)
@@ -115,6 +116,12 @@ def collecting(port: int = 0) -> Iterator[Collector]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def is_whole(spans: list[SpanRecord], last: str) -> bool:
+    """Tell whether a span named `last` and everything above the spans is there."""
+    known = {span.span_id for span in spans}
+    return any(span.name == last for span in spans) and sum(span.parent_id not in known for span in spans) == 1
 
 
 def draw(spans: list[SpanRecord]) -> str:

@@ -41,7 +41,7 @@ async def test_an_ingestion_is_one_trace(api: Api, collector: Collector, stack: 
     assert answer.headers["x-trace-id"] == trace_id
     await api.settled(answer.json()["id"])
 
-    spans = collector.await_spans(trace_id, lambda found: bool(named(found, "process source.indexed")))
+    spans = collector.await_trace(trace_id, "process source.indexed")
 
     [last] = named(spans, "process source.indexed")
     assert path_up(spans, last) == [
@@ -71,7 +71,7 @@ async def test_a_search_is_one_trace_without_its_words(
     answer = await api.client.post("/search", json=question, headers={"traceparent": header})
     assert answer.status_code == 200
 
-    spans = collector.await_spans(trace_id, lambda found: bool(named(found, "POST /search")))
+    spans = collector.await_trace(trace_id, "POST /search")
 
     [root] = named(spans, "POST /search")
     assert root.attributes["http.response.status_code"] == "200"
@@ -92,7 +92,7 @@ async def test_a_trace_that_is_not_sampled_leaves_no_span(api: Api, collector: C
     taken, header = traceparent()
     await api.client.get("/stats", headers={"traceparent": header})
 
-    collector.await_spans(taken, lambda found: bool(named(found, "GET /stats")))
+    collector.await_trace(taken, "GET /stats")
 
     assert not collector.spans(refused)
     assert not collector.spans(new)

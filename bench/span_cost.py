@@ -79,7 +79,7 @@ def cpu_us(work: Callable[[], Any]) -> float:
 
 
 def import_ms(module: str) -> float:
-    """Return what importing `module` adds to a process that has FastAPI and structlog, processor milliseconds, median of five."""
+    """Return what importing `module` adds to FastAPI and structlog, in processor milliseconds, median of five."""
     code = (
         "import resource as r, fastapi, shared.logs\n"
         "def used():\n u = r.getrusage(0)\n return (u.ru_utime + u.ru_stime) * 1000\n"

@@ -9,6 +9,7 @@ from events.bridge.metrics import INGESTED
 from events.cloudevents import CloudEvent, MalformedEvent
 from events.topics import TOPIC_OF_TYPE, TOPICS
 from shared.logs import get_log
+from shared.trace_context import parse_traceparent
 
 log = get_log("ingress")
 
@@ -31,17 +32,19 @@ class Ingress:
         topic = request.match_info["topic"]
         try:
             event = _read(topic, dict(request.headers), await request.read())
-            await self._produce(topic, event)
+            await self._produce(topic, event, request.headers.get("traceparent"))
         except Refused as exc:
             body = {"title": exc.slug.replace("-", " ").capitalize(), "status": exc.status, "detail": str(exc)}
             return web.json_response(body, status=exc.status, content_type="application/problem+json")
         INGESTED.labels(topic).inc()
         return web.Response(status=202)
 
-    async def _produce(self, topic: str, event: CloudEvent) -> None:
+    async def _produce(self, topic: str, event: CloudEvent, hop: str | None) -> None:
         if self._producer is None:
             raise Refused(503, "kafka-unavailable", "Kafka does not answer yet.")
         headers, value, key = event.to_kafka()
+        if hop is not None and parse_traceparent(hop) is not None:
+            headers.append(("traceparent", hop.encode()))
         try:
             await self._producer.send_and_wait(topic, value, key=key, headers=headers)
         except MessageSizeTooLargeError as exc:

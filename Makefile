@@ -12,7 +12,7 @@ BENCH ?= memory cold_start ingest search_latency search_load
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs test lint bench images cluster-test lock
+.PHONY: help up down status logs test lint bench images cluster-test prod-secrets prod-config prod-test lock
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -52,6 +52,16 @@ images: ## build the images with $BUILD (docker or buildah) on $BASE; TAG=, FUNC
 cluster-test: ## images, cluster, tests/cluster: $$BUILD, $$BASE, $$IMAGE_LOAD, $$KUBECTL, $$GATEWAY ... (docs/deploy-images.md)
 	@$(BOOTSTRAP) dev --triton
 	@$(PY) -m tests.cluster.deployment
+
+prod-secrets: ## make the secret files of docker-compose.prod.yml, those that are missing (SECRETS=folder)
+	@$(SYSTEM_PYTHON) -m deploy.compose.secrets $(SECRETS)
+
+prod-config: ## have Compose ($COMPOSE, default docker compose) read docker-compose.prod.yml
+	@$(SYSTEM_PYTHON) -m deploy.compose.check
+
+prod-test: ## run docker-compose.prod.yml on images built on $BASE, restart every service under load, take it down
+	@$(BOOTSTRAP) dev
+	@$(PY) -m tests.compose.prod_test $(if $(BASE),--base $(BASE))
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)

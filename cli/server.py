@@ -1,5 +1,7 @@
 """The server, over HTTP: one client for all commands. Safe to share between threads."""
 
+import os
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,6 +17,8 @@ PROMPT_PATIENCE_S = 10.0
 # The largest page that lists give.
 PAGE_LIMIT = 200
 _TRY_AGAIN = {429, 503}
+# What a proxy says while nobody answers behind it; the request may have been carried out.
+_LOST = {502}
 
 Query = Mapping[str, str | int | bool | Sequence[str] | None]
 
@@ -36,8 +40,17 @@ def _given(query: Query) -> dict[str, Any]:
     return {name: value for name, value in query.items() if value not in (None, [], ())}
 
 
+def _certificates() -> ssl.SSLContext | bool:
+    """Return whom to trust: the authorities in SSL_CERT_FILE, a private one's for instance, else the usual ones."""
+    file = os.environ.get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=file) if file else True
+
+
 class Server:
-    """A research-kb server. Refused requests (429, 503) are sent again until `patience_s` is used up.
+    """A research-kb server.
+
+    Refused requests (429, 503), and repeatable ones that a proxy lost (502), are sent again until `patience_s` is used
+    up.
 
     Parameters
     ----------
@@ -67,7 +80,7 @@ class Server:
             timeout=httpx.Timeout(timeout_s, connect=5.0),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             # Loading the certificates takes a third of a command's start; plain HTTP has no use for them.
-            verify=self.url.startswith("https:"),
+            verify=_certificates() if self.url.startswith("https:") else False,
             # A proxy of the environment can't reach this machine's loopback device.
             trust_env=not is_loopback(self.url),
         )
@@ -114,7 +127,8 @@ class Server:
                 return response
             asked = retry_after_s(response.headers.get("retry-after"))
             pause = backoff_s(attempt) if asked is None else max(asked, 0.05)
-            if response.status_code not in _TRY_AGAIN or time.monotonic() + pause > give_up_at:
+            again = _TRY_AGAIN | _LOST if repeatable else _TRY_AGAIN
+            if response.status_code not in again or time.monotonic() + pause > give_up_at:
                 raise _problem(response)
             self._wait(pause, str(_problem(response)))
             _rewind(content)

@@ -3,6 +3,7 @@
 2xx done or duplicate; 400/422 poison, to the dead letters at once; 503 try again; 500 a bug, retried, then dead.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
@@ -14,7 +15,7 @@ from events.cloudevents import CloudEvent, MalformedEvent
 from events.processed import claim, is_processed
 from events.validate import InvalidEvent, validate
 from shared.app import create_function_app
-from shared.database import is_temporary
+from shared.database import is_temporary, load_sql
 from shared.error_reports import report
 from shared.logs import get_log
 from shared.problems import Problem, respond
@@ -43,6 +44,7 @@ def create_event_app(
     when the claim was refused, else "done". It may raise Problem: 4xx means poison, 429 and 5xx mean try again.
     """
     app = create_function_app(handler_name, settings, resources, max_body_bytes=MAX_BODY_BYTES)
+    app.state.cold = True
 
     @app.post("/", include_in_schema=False)
     async def receive(request: Request) -> Response:
@@ -60,12 +62,28 @@ def create_event_app(
         with structlog.contextvars.bound_contextvars(**fields):
             try:
                 outcome = await handlers[event.type](event, app.state.resources)
+                await _note_start(app)
             except Exception as exc:
                 return answer_failure(exc, request)
         fields["outcome"] = outcome
         return JSONResponse({"status": outcome})
 
     return app
+
+
+async def _note_start(app: FastAPI) -> None:
+    """Note the first event of this process: how often a function had to be started. It is tried again by the next."""
+    from shared.database import UNAVAILABLE
+
+    if not app.state.cold:
+        return
+    app.state.cold = False
+    pool = await app.state.resources.pool()
+    try:
+        await pool.execute(load_sql(__file__, "note_start"), json.dumps({"function": app.state.name}))
+    except UNAVAILABLE as exc:
+        app.state.cold = True
+        log.warning("start_not_noted", error=repr(exc)[:300])
 
 
 def read_event(headers: Mapping[str, str], body: bytes, types: Mapping[str, object]) -> CloudEvent:

@@ -4,12 +4,14 @@ DOCUMENT_SUBMITTED = "document.submitted"
 PASSAGES_EXTRACTED = "passages.extracted"
 SOURCE_INDEXED = "source.indexed"
 SOURCE_DELETED = "source.deleted"
+SEARCH_PERFORMED = "search.performed"
 RECORD_MALFORMED = "record.malformed"
 """Never on a topic: what a dead letter is stored as when the record was no CloudEvent at all."""
 
 DOCUMENTS_TOPIC = "research-kb.documents"
 PASSAGES_TOPIC = "research-kb.passages"
 SOURCES_TOPIC = "research-kb.sources"
+ACTIVITY_TOPIC = "research-kb.activity"
 DEAD_LETTERS_TOPIC = "research-kb.dead-letters"
 
 TOPIC_OF_TYPE = {
@@ -17,9 +19,10 @@ TOPIC_OF_TYPE = {
     PASSAGES_EXTRACTED: PASSAGES_TOPIC,
     SOURCE_INDEXED: SOURCES_TOPIC,
     SOURCE_DELETED: SOURCES_TOPIC,
+    SEARCH_PERFORMED: ACTIVITY_TOPIC,
 }
 
-TOPICS = (DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC, DEAD_LETTERS_TOPIC)
+TOPICS = (DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC, ACTIVITY_TOPIC, DEAD_LETTERS_TOPIC)
 """Every topic that must exist."""
 
 PARTITIONS = 12

@@ -6,7 +6,6 @@ import json
 import secrets
 from collections.abc import Mapping
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.problems import MEDIA_TYPE, Problem
@@ -29,7 +28,7 @@ PUBLIC: Mapping[str, str] = {
     "usage": "keys",
 }
 # The event functions, each below a segment of its own name, which it does not see.
-INTERNAL = ("extract", "embed", "refresh")
+INTERNAL = ("extract", "embed", "refresh", "metrics")
 
 
 class PublicDispatch:
@@ -48,7 +47,10 @@ class PublicDispatch:
 
 
 class InternalDispatch:
-    """ASGI app of the internal address: /extract, /embed, /refresh and what is below them; /metrics; /live, /ready."""
+    """ASGI app of the internal address: /extract, /embed, /refresh, /metrics and what is below them; /live, /ready.
+
+    GET /metrics is the exposition of the function metrics, and of this process.
+    """
 
     def __init__(self, functions: Mapping[str, ASGIApp]) -> None:
         self._events = {name: functions[name] for name in INTERNAL}
@@ -57,14 +59,14 @@ class InternalDispatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         segment = _first_segment(scope)
-        if segment in self._events:
+        if scope["path"] == "/metrics" and scope["method"] in ("GET", "HEAD"):
+            await self._events["metrics"](scope, receive, send)
+        elif segment in self._events:
             await self._events[segment](_without_first_segment(scope, segment), receive, send)
-        elif scope["path"] == "/metrics":
-            await _answer(send, 200, CONTENT_TYPE_LATEST, generate_latest())
         elif segment in ("live", "ready"):
             await self._probes(scope, receive, send)
         else:
-            await _answer_unknown(scope, send, "Event functions answer at /extract, /embed and /refresh.")
+            await _answer_unknown(scope, send, "Event functions answer at /extract, /embed, /refresh and /metrics.")
 
 
 def _first_segment(scope: Scope) -> str:

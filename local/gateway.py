@@ -26,7 +26,7 @@ from shared.resources import Resources
 from shared.settings import Settings
 
 HTTP_FUNCTIONS = ("search", "sources", "stats", "health", "ingest", "keys")
-EVENT_FUNCTIONS = ("extract", "embed", "refresh")
+EVENT_FUNCTIONS = ("extract", "embed", "refresh", "metrics")
 
 # Longer than the idle time of the usual clients and proxies (60 s), so that it is they who close.
 KEEP_ALIVE_S = 65

@@ -10,6 +10,7 @@ A route says what it needs by taking its caller:
 The check runs before the body is read. A function whose database is away answers 503 and lets nobody in.
 """
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -22,18 +23,16 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
+from shared.activity import Activity
 from shared.answers import Answer
 from shared.api_keys import ApiKey, parse_key
 from shared.door import Door
-from shared.logs import get_log
 from shared.openapi import document_admission, install_schema
-from shared.problems import DependencyUnavailable
+from shared.problems import Problem
 from shared.refusals import missing_key, refusal
 
 LEASE_S = 120
 """Longer than any answer takes, short enough that a pod that died blocks its callers for two minutes at most."""
-
-log = get_log("access")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def require(*scopes: str) -> Any:
 
 
 class AdmittingRoute(APIRoute):
-    """A route that checks the key before anything else and gives the lease back with the answer's last byte."""
+    """A route that checks the key before anything else, and gives the lease back with the answer's last byte."""
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -99,13 +98,21 @@ class AdmittingRoute(APIRoute):
             await super().handle(scope, receive, send)
             return
         door: Door = scope["app"].state.door
-        admission = await admit(door, scope["headers"], self.requirement.scopes)
+        activity: Activity = scope["app"].state.activity
+        started = time.perf_counter()
+        try:
+            admission = await admit(door, scope["headers"], self.requirement.scopes)
+        except Problem as problem:
+            activity.refuse(problem)
+            raise
         state = scope.setdefault("state", {})
         state["caller"] = admission.caller
         state.setdefault("log", {})["key_id"] = str(admission.caller.key_id)
 
         async def release() -> None:
-            await release_lease(door, admission.caller.key_id, admission.lease)
+            seconds, status = time.perf_counter() - started, answer.status or 500
+            key_id, lease, search = admission.caller.key_id, admission.lease, state.get("search")
+            await activity.end_request(key_id, lease, scope["method"], status, seconds, search)
 
         answer = Answer(send, admission.headers, release)
         try:
@@ -118,12 +125,14 @@ def install_admission(app: FastAPI) -> None:
     """Let the routes made from now on with `@app.get` and the like use `require`; complete the OpenAPI document."""
     app.router.route_class = AdmittingRoute
     app.state.door = Door(app.state.settings)
+    app.state.activity = Activity(app.state.name, app.state.door)
     opened = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(running: FastAPI) -> AsyncIterator[Any]:
         async with opened(running) as state:
             yield state
+            await app.state.activity.close()
             await app.state.door.close()
 
     app.router.lifespan_context = lifespan
@@ -184,16 +193,6 @@ async def admit(door: Door, headers: Iterable[tuple[bytes, bytes]], scopes: tupl
         raise refusal(row["outcome"], scopes, row, budget, what)
     caller = Caller(holder_id, row["key_tier"], frozenset(row["key_scopes"]), row["key_collections"])
     return Admission(caller, row["lease"], [(n.lower().encode(), v.encode()) for n, v in budget.items()])
-
-
-async def release_lease(door: Door, key_id: uuid.UUID, lease: int) -> None:
-    """Give a lease back. Where that fails it ends by itself after LEASE_S, and the answer goes out all the same."""
-    from shared.database import load_sql
-
-    try:
-        await door.fetchrow(load_sql(__file__, "admit_release"), key_id, lease)
-    except DependencyUnavailable as exc:
-        log.warning("lease_kept", key_id=str(key_id), expires_in_s=LEASE_S, reason=str(exc.__cause__))
 
 
 def budget_headers(row: Any) -> dict[str, str]:

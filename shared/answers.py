@@ -26,12 +26,14 @@ class Answer:
         self._start: Message | None = None
         self._left_bytes: int | None = None
         self._ended = False
+        self.status: int | None = None  # None: nothing was answered yet
 
     async def __call__(self, message: Message) -> None:
         """Pass one message on, the last one after the release."""
         if message["type"] == "http.response.start":
             headers = list(message.get("headers", ()))
             self._left_bytes = next((int(value) for name, value in headers if name.lower() == b"content-length"), None)
+            self.status = message["status"]
             self._start = {**message, "headers": [*headers, *self._headers]}
             return
         if self._is_last(message):

@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.body_limit import BodyLimit
 from shared.logs import configure_logs, get_log
+from shared.metrics_endpoint import install_metrics_endpoint
 from shared.problems import install_problem_handlers
+from shared.process_metrics import count_request, mark_started
 from shared.request_span import describe_request, incoming_context
 from shared.resources import Resources
 from shared.settings import Settings
@@ -55,7 +57,8 @@ class RequestLog:
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
-                took_ms = round((time.perf_counter() - started) * 1000, 1)
+                seconds = time.perf_counter() - started
+                count_request(self.function, scope["method"], status, seconds)
                 fields: dict[str, Any] = state.get("log", {})
                 if span.context.sampled:
                     describe_request(span, scope, status, fields)
@@ -64,7 +67,7 @@ class RequestLog:
                     method=scope["method"],
                     path=scope["path"],
                     status=status,
-                    took_ms=took_ms,
+                    took_ms=round(seconds * 1000, 1),
                     **fields,
                 )
 
@@ -111,6 +114,7 @@ def create_function_app(
         from events.publisher import PublishAfterRequest
 
         app.add_middleware(PublishAfterRequest, held=held)
+    install_metrics_endpoint(app)
 
     @app.get("/live", include_in_schema=False)
     async def live() -> dict[str, Any]:
@@ -120,4 +124,5 @@ def create_function_app(
     async def ready() -> dict[str, Any]:
         return {"status": "ready", "function": name}
 
+    mark_started(name)
     return app

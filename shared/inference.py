@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from shared.http_client import HttpClient, Response
 from shared.kserve import BadAnswer, TextInput, decode_response, encode_request, read_error
 from shared.problems import DependencyUnavailable, Problem
+from shared.process_metrics import count_inference
 from shared.tracing import CLIENT, NOTHING, span
 
 FLOAT_BYTES = 4
@@ -164,6 +165,18 @@ class Inference:
         self, model: str, inputs: Sequence[TextInput], outputs: Sequence[str], timeout_s: float
     ) -> dict[str, bytes]:
         body, headers = encode_request(inputs, outputs)
+        started, outcome = time.perf_counter(), "unavailable"
+        try:
+            answer = await self._ask(model, body, headers, timeout_s)
+            outcome = "ok"
+        except InferenceRefused:
+            outcome = "refused"
+            raise
+        finally:  # a caller that stopped waiting counts as unavailable
+            count_inference(model, outcome, time.perf_counter() - started)
+        return answer
+
+    async def _ask(self, model: str, body: bytes, headers: bytes, timeout_s: float) -> dict[str, bytes]:
         with span(f"infer {model}", CLIENT) as asked:
             if asked is not NOTHING:
                 asked.set("gen_ai.request.model", model)

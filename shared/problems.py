@@ -33,6 +33,8 @@ class Problem(Exception):
         self.status, self.slug, self.title, self.detail, self.action = status, slug, title, detail, action
         self.headers = headers or {}
         self.extra = extra
+        # Why nobody was let in, and the key's tier: to be counted, no part of the document.
+        self.refused: tuple[str, str] | None = None
 
     def body(self, instance: str | None = None, trace_id: str | None = None) -> dict[str, Any]:
         """Return the members of the problem document."""

@@ -23,24 +23,28 @@ _TOKEN_FAULTS = {
     "audience": ("token-audience", "The token is for another audience", "Its aud does not name this server."),
     "issuer": ("token-issuer", "The token is another issuer's", "Its iss is not the issuer that this server trusts."),
 }
+NO_TIER = "none"
+"""The tier of a caller whose key or token is not known."""
 _SLOT_RETRY_S = 1  # a slot comes back with any answer, and most take far less than a second
 
 
 def missing_key() -> Problem:
     """Return the 401 of a request without a key."""
-    return Problem(401, "missing-key", "An API key is needed", "", _HOW, {"WWW-Authenticate": _REALM})
+    problem = Problem(401, "missing-key", "An API key is needed", "", _HOW, {"WWW-Authenticate": _REALM})
+    return _counted(problem, "missing")
 
 
 def token_fault(fault: str, detail: str | None = None) -> Problem:
     """Return the 401 of a token that is not valid; nothing of the token is in it."""
     slug, title, usual = _TOKEN_FAULTS[fault]
     headers = {"WWW-Authenticate": f'{_REALM}, error="invalid_token", error_description="{title}"'}
-    return Problem(401, slug, title, detail or usual, _OTHERWISE, headers)
+    return _counted(Problem(401, slug, title, detail or usual, _OTHERWISE, headers), "token")
 
 
 def token_refusal(slug: str, title: str, detail: str) -> Problem:
     """Return the 403 of a valid token whose claims do not say what its holder may do."""
-    return Problem(403, slug, title, detail, "Ask whoever runs the issuer to correct the claim; docs/api.md names it.")
+    action = "Ask whoever runs the issuer to correct the claim; docs/api.md names it."
+    return _counted(Problem(403, slug, title, detail, action), "token")
 
 
 def refusal(
@@ -54,7 +58,17 @@ def refusal(
 
     `what` the caller has sent: a key or a token.
     """
-    headers = dict(budget or {})
+    problem = _problem_of(outcome, scopes, row, dict(budget or {}), what)
+    return _counted(problem, outcome, row["key_tier"] if row else None)
+
+
+def _counted(problem: Problem, reason: str, tier: str | None = None) -> Problem:
+    """Return the problem with what it is counted by."""
+    problem.refused = reason, tier or NO_TIER
+    return problem
+
+
+def _problem_of(outcome: str, scopes: tuple[str, ...], row: Any, headers: dict[str, str], what: str) -> Problem:
     if outcome in _KEY_FAULTS:
         headers["WWW-Authenticate"] = f'{_REALM}, error="invalid_token"'
         return Problem(401, *_KEY_FAULTS[outcome], _HOW, headers)

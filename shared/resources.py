@@ -43,6 +43,13 @@ class Resources:
                     )
         return self._pool
 
+    def pool_connections(self) -> tuple[int, int]:
+        """Return how many connections of the pool are in use and how many are idle; none before the pool is opened."""
+        if self._pool is None:
+            return 0, 0
+        idle = self._pool.get_idle_size()
+        return self._pool.get_size() - idle, idle
+
     @property
     def inference(self) -> "Inference":
         """The client of the model server."""

@@ -16,5 +16,6 @@ LAG = Gauge("research_kb_bridge_lag_records", "Records published and not yet fin
 IN_FLIGHT = Gauge("research_kb_bridge_in_flight_requests", "Requests that wait for their answer", ["subscription"])
 OUTAGE = Gauge("research_kb_bridge_outage", "1 while the receiver is thought to be away", ["subscription"])
 RELAYED = Counter("research_kb_bridge_relayed_events", "Events moved from the outbox to Kafka")
+GATHERED = Counter("research_kb_bridge_gathered_notes", "Notes of what was served, put into events")
 RELAY_ACTIVE = Gauge("research_kb_bridge_relay_active", "1 while this process is the one that relays")
 INGESTED = Counter("research_kb_bridge_ingested_events", "Events taken by HTTP and produced", ["topic"])

@@ -8,6 +8,7 @@ successor publishes too: the same ids, which handlers drop.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,8 +18,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from events import outbox_rows
+from events.activity import gather_activity
 from events.bridge.kafka import open_producer
-from events.bridge.metrics import RELAY_ACTIVE, RELAYED
+from events.bridge.metrics import GATHERED, RELAY_ACTIVE, RELAYED
 from events.bridge.settings import BridgeSettings
 from events.bridge.spans import publish_span
 from events.outbox import CHANNEL
@@ -42,6 +44,7 @@ class Relay:
     def __init__(self, settings: BridgeSettings, stop: asyncio.Event) -> None:
         self._settings, self._stop = settings, stop
         self._wake = asyncio.Event()
+        self._gather_at = 0.0
 
     async def run(self) -> None:
         """Relay until stopped."""
@@ -88,20 +91,32 @@ class Relay:
         batch = self._settings.bridge_relay_batch
         while not self._stop.is_set():
             self._wake.clear()
+            await self._gather_activity(connection)
             published = await relay_batch(connection, producer, batch)
             if published < batch:
                 await self._pause()
+
+    async def _gather_activity(self, connection: Any) -> None:
+        """Turn what was noted into outbox rows, once an interval: a burst of searches is one event, not hundreds."""
+        now = time.monotonic()
+        if now >= self._gather_at:
+            self._gather_at = now + self._settings.bridge_gather_interval_s
+            GATHERED.inc(await gather_activity(connection))
 
     async def _pause(self) -> None:
         """Wait for a notification, a stop or the poll; then let the events of concurrent transactions gather."""
         waits = [asyncio.ensure_future(event.wait()) for event in (self._wake, self._stop)]
         try:
-            await asyncio.wait(waits, timeout=self._settings.bridge_relay_poll_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=self._rest_s(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
         if self._wake.is_set():
             await asyncio.sleep(self._settings.bridge_relay_linger_s)
+
+    def _rest_s(self) -> float:
+        """Return how long nothing is due."""
+        return min(self._settings.bridge_relay_poll_s, max(self._gather_at - time.monotonic(), 0.0))
 
 
 async def relay_batch(connection: Any, producer: AIOKafkaProducer, limit: int) -> int:

@@ -64,6 +64,8 @@ class BridgeSettings(TelemetrySettings):
     bridge_relay_poll_s: float = Field(default=1.0, gt=0)
     # Gathers the events of concurrent transactions into one round; the latency that a single event pays.
     bridge_relay_linger_s: float = Field(default=0.02, ge=0)
+    # What was served in this time is one event; metrics are scraped every 15 s or so.
+    bridge_gather_interval_s: float = Field(default=1.0, gt=0)
 
     @field_validator("database_url")
     @classmethod

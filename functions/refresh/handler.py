@@ -1,5 +1,6 @@
 """Events after which derived data may be out of date, and the sweep that looks at everything."""
 
+from events.activity import gather_activity
 from events.cloudevents import CloudEvent
 from events.receiver import Outcome
 from functions.refresh.retention import sweep
@@ -26,8 +27,10 @@ async def handle_source_changed(event: CloudEvent, held: Resources) -> Outcome:
 
 
 async def handle_sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:
-    """Publish the events that were left, bring every collection up to date, delete what is past its retention."""
+    """Gather notes, publish events that were left, bring every collection up to date, delete what is past its time."""
     pool = await held.pool()
+    async with pool.acquire(timeout=settings.database_acquire_timeout_s) as connection:
+        await gather_activity(connection)
     published = await held.publisher.publish_left() if held.publisher is not None else {}
     await _rewrite(held, await rewrites_due(pool))
     swept = published | await sweep(held, settings)

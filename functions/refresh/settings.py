@@ -16,6 +16,8 @@ class RefreshSettings(Settings):
     usage_windows_hours: float = Field(default=396 * 24, gt=0)
     # Replayed dead letters; those not replayed are kept until somebody decides.
     dead_letters_hours: float = Field(default=30 * 24, gt=0)
+    # A year and a month, so that a change of models or weights can be judged against the year before.
+    feedback_hours: float = Field(default=396 * 24, gt=0)
     # Versions replaced by newer ones: long enough for a submitter to see what became of them.
     superseded_hours: float = Field(default=7 * 24, gt=0)
     # Rows a statement: locks are held for milliseconds.

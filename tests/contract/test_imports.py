@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HTTP = ["health", "ingest", "keys", "search", "sources", "stats"]
-EVENT = ["embed", "extract", "refresh"]
+EVENT = ["embed", "extract", "metrics", "refresh"]
 
 # What no HTTP function may have loaded when it is ready: each costs tens to hundreds of milliseconds of a cold start.
 HEAVY = {
@@ -33,6 +33,7 @@ HEAVY = {
     "rich",
     "typer",
     "psutil",
+    "prometheus_client",
 }
 
 
@@ -79,7 +80,7 @@ def test_http_functions_load_nothing_heavy(name: str) -> None:
 def test_event_functions_load_no_broker_client(name: str) -> None:
     """Events come by HTTP: no event function loads a Kafka client, torch or an ORM."""
     loaded = loaded_modules(name)
-    assert not loaded & {"aiokafka", "torch", "sqlalchemy", "numpy", "grpc"}
+    assert not loaded & {"aiokafka", "torch", "sqlalchemy", "numpy", "grpc", "prometheus_client"}
 
 
 def loaded_modules(name: str) -> set[str]:

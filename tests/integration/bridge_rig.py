@@ -102,7 +102,8 @@ class Receiver:
         self._refresh = create_event_app("refresh", {"source.indexed": ignore, "source.deleted": ignore}, settings)
         install_dead_letter_endpoint(self._refresh)
         app = web.Application(client_max_size=4 * 2**20)
-        app.add_routes([web.post("/refresh{path:.*}", self._forward), web.post("/{function}", self._take)])
+        app.add_routes([web.post("/refresh{path:.*}", self._forward), web.post("/metrics", self._ignore)])
+        app.add_routes([web.post("/{function}", self._take)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -113,6 +114,9 @@ class Receiver:
             self._runner = None
         if self._refresh is not None:
             await self._refresh.state.resources.close()
+
+    async def _ignore(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "done"})
 
     async def _take(self, request: web.Request) -> web.Response:
         event = CloudEvent.from_http(dict(request.headers), await request.read())

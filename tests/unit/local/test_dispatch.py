@@ -81,11 +81,9 @@ async def test_internal_paths_lose_the_name_of_the_function(path: str, seen: str
 
 
 async def test_metrics_are_internal() -> None:
-    """In Prometheus' text format."""
-    answer = await ask(InternalDispatch(FUNCTIONS), "/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert "process_resident_memory_bytes" in answer.text
+    """GET is the exposition, POST an event of the function metrics, which answers at /metrics and at /."""
+    assert (await ask(InternalDispatch(FUNCTIONS), "/metrics")).text == "metrics /metrics"
+    assert (await ask(InternalDispatch(FUNCTIONS), "/metrics", "POST")).text == "metrics /"
 
 
 async def test_http_functions_are_not_internal() -> None:

@@ -1,0 +1,28 @@
+"""What is noted of an answered search, to be counted: no query, no key, no id."""
+
+from typing import Any
+
+
+def performed(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the note of an answer, as `search` in the data of search.performed; seconds, where took_ms has ms."""
+    hits, degraded, took_ms = answer["hits"], answer["degraded"], answer["took_ms"]
+    note: dict[str, Any] = {
+        "outcome": "degraded" if degraded else "found" if hits else "empty",
+        "seconds": _seconds(took_ms["total"]),
+        "hits": len(hits),
+        "stages": {
+            stage: _seconds(took) for stage, took in took_ms.items() if stage != "total" and took is not None
+        },
+    }
+    if hits:
+        note["top_score"] = round(hits[0]["scores"]["combined"], 4)
+    if len(hits) > 1:
+        gap = hits[0]["scores"]["combined"] - hits[1]["scores"]["combined"]
+        note["score_gap"] = round(max(gap, 0.0), 4)  # below the reranked top, order and score may part by a rounding
+    if degraded:
+        note["degraded"] = sorted({part["what"] for part in degraded})
+    return note
+
+
+def _seconds(milliseconds: float) -> float:
+    return round(milliseconds / 1000, 6)

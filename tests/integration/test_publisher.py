@@ -257,6 +257,7 @@ async def test_a_killed_function_leaves_its_events_to_the_sweep(
     await until(lambda: len(sink.arrived) == 1)
     process.kill()
     await process.wait()
+    await database.execute("DELETE FROM activity")  # the request's own note would be an event of the sweep's too
     sink.answer = None
     assert (await sweep(refresh))["events_published"] == 1
     assert len(sink.ids) == 2

@@ -71,6 +71,11 @@ class Publisher:
                 break
         return {"events_published": published, "keys_not_published": len(tried)}
 
+    async def settle(self, timeout_s: float) -> None:
+        """Wait until nothing is being published, at most `timeout_s`: for a process that is frozen between requests."""
+        if self._runner is not None:
+            await asyncio.wait({self._runner}, timeout=timeout_s)
+
     async def close(self) -> None:
         """Begin nothing more; let what is under way finish for CLOSING_S."""
         self._stop.set()

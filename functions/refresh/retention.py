@@ -19,6 +19,7 @@ async def sweep(held: Resources, settings: RefreshSettings) -> dict[str, int]:
         "sweep_token_subjects": settings.usage_windows_hours,
         "sweep_dead_letters": settings.dead_letters_hours,
         "sweep_feedback": settings.feedback_hours,
+        "sweep_delivery_attempts": settings.processed_events_hours,
     }
     swept = {name: await _sweep(held, name, timedelta(hours=age), settings) for name, age in ages_hours.items()}
     return swept | {"sweep_superseded": await _sweep_superseded(held, settings)}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings
 
+from events.aws.settings import LambdaSettings
 from events.bridge.settings import BridgeSettings
 from functions.extract.settings import ExtractSettings
 from functions.ingest.settings import IngestSettings
@@ -12,7 +13,9 @@ from functions.refresh.settings import RefreshSettings
 from functions.search.settings import SearchSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-CLASSES: list[type[BaseSettings]] = [BridgeSettings, ExtractSettings, IngestSettings, RefreshSettings, SearchSettings]
+CLASSES: list[type[BaseSettings]] = [
+    BridgeSettings, ExtractSettings, IngestSettings, LambdaSettings, RefreshSettings, SearchSettings,
+]  # fmt: skip
 # Read by programs that are no functions: the stack, the command line, the models, the tests.
 ELSEWHERE = {"PORT", "LISTEN", "PYTHON", "RESEARCH_KB_URL", "RESEARCH_KB_API_KEY", "RESEARCH_KB_TEST_DATA",
              "HF_ENDPOINT", "HF_TOKEN"}  # fmt: skip

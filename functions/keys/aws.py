@@ -1,0 +1,6 @@
+"""The keys function on AWS Lambda (docs/deploy-lambda.md)."""
+
+from functions.keys.main import create_app
+from shared.aws.http import HttpHandler
+
+handler = HttpHandler(create_app)

@@ -5,6 +5,8 @@ PASSAGES_EXTRACTED = "passages.extracted"
 SOURCE_INDEXED = "source.indexed"
 SOURCE_DELETED = "source.deleted"
 SEARCH_PERFORMED = "search.performed"
+EMBEDDINGS_REQUESTED = "embeddings.requested"
+MODEL_REMOVED = "model.removed"
 RECORD_MALFORMED = "record.malformed"
 """Never on a topic: what a dead letter is stored as when the record was no CloudEvent at all."""
 
@@ -12,6 +14,8 @@ DOCUMENTS_TOPIC = "research-kb.documents"
 PASSAGES_TOPIC = "research-kb.passages"
 SOURCES_TOPIC = "research-kb.sources"
 ACTIVITY_TOPIC = "research-kb.activity"
+EMBEDDINGS_TOPIC = "research-kb.embeddings"
+"""Work on stored passages has a topic of its own: a library that is embedded anew must not hold up new documents."""
 DEAD_LETTERS_TOPIC = "research-kb.dead-letters"
 
 TOPIC_OF_TYPE = {
@@ -20,9 +24,11 @@ TOPIC_OF_TYPE = {
     SOURCE_INDEXED: SOURCES_TOPIC,
     SOURCE_DELETED: SOURCES_TOPIC,
     SEARCH_PERFORMED: ACTIVITY_TOPIC,
+    EMBEDDINGS_REQUESTED: EMBEDDINGS_TOPIC,
+    MODEL_REMOVED: EMBEDDINGS_TOPIC,
 }
 
-TOPICS = (DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC, ACTIVITY_TOPIC, DEAD_LETTERS_TOPIC)
+TOPICS = (DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC, ACTIVITY_TOPIC, EMBEDDINGS_TOPIC, DEAD_LETTERS_TOPIC)
 """Every topic that must exist."""
 
 PARTITIONS = 12

@@ -18,6 +18,7 @@ PUBLIC: Mapping[str, str] = {
     "collections": "sources",
     "stats": "stats",
     "health": "health",
+    "models": "health",
     "live": "health",
     "ready": "health",
     "openapi.json": "health",

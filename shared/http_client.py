@@ -162,6 +162,12 @@ class HttpClient:
             connection.close()
         return response
 
+    def forget_closed(self) -> bool:
+        """Drop idle connections that the server has closed; tell whether there were any."""
+        before = len(self._idle)
+        self._idle = deque(connection for connection in self._idle if connection.open)
+        return len(self._idle) < before
+
     def _take_idle(self) -> _Connection | None:
         """The connection used last, so that the others can be closed by the server's idle timeout."""
         while self._idle:

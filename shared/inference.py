@@ -45,8 +45,12 @@ class InferenceRefused(Problem):
 
 
 class QueryVector(bytes):
-    """A query's vector, float32 little-endian, L2-normalised; `truncated` when the model read only its beginning."""
+    """A query's vector, float32 little-endian, L2-normalised, of the model named `model`.
 
+    `truncated` when the model read only its beginning.
+    """
+
+    model: str = ""
     truncated: bool = False
 
 
@@ -96,6 +100,7 @@ class Inference:
             "query_embedder", [TextInput("TEXT", (1, 1), [text])], wanted, self._query_timeout_s
         )
         vector = QueryVector(_sized(outputs, "EMBEDDING", info.dimension * FLOAT_BYTES))
+        vector.model = info.model_name
         vector.truncated = may_be_cut and outputs.get("TRUNCATED") == b"\x01"
         return vector
 
@@ -137,10 +142,12 @@ class Inference:
         return list(struct.unpack(f"<{count}f", _sized(outputs, "SCORES", count * FLOAT_BYTES)))
 
     async def model(self, name: str) -> ModelInfo:
-        """What serves under `name`; asked once, since a served model never changes while Triton runs.
+        """What serves under `name`; asked once, and again when the server has closed connections: it may be another.
 
         Raises: InferenceUnavailable when Triton does not answer or has no such model yet.
         """
+        if self._http.forget_closed():
+            self._models.clear()
         if name not in self._models:
             response = await self._request("GET", f"/v2/models/{name}/config", timeout_s=self._timeout_s)
             if response.status != 200:

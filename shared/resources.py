@@ -22,6 +22,7 @@ class Resources:
         self.objects = Objects(settings.object_store())
         self._pool: asyncpg.Pool[Any] | None = None
         self._inference: Inference | None = None
+        self._next_inference: Inference | None = None
         self._publisher: Publisher | None = None
         self._opening = asyncio.Lock()
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
@@ -59,6 +60,19 @@ class Resources:
             self._inference = Inference(self.settings.triton_url, self.settings.triton_timeout_s)
         return self._inference
 
+    def embedder(self, model_name: str) -> "Inference | None":
+        """Return the client of the model server that the settings name for a model, or None when they name none."""
+        settings = self.settings
+        if model_name == settings.embedder_model:
+            return self.inference
+        if not settings.next_triton_url or model_name != settings.next_embedder_model:
+            return None
+        if self._next_inference is None:
+            from shared.inference import Inference
+
+            self._next_inference = Inference(settings.next_triton_url, settings.triton_timeout_s)
+        return self._next_inference
+
     @property
     def publisher(self) -> "Publisher | None":
         """What publishes this process's events; None where the bridge does."""
@@ -74,8 +88,9 @@ class Resources:
             await self._publisher.close()
         for callback in self._callbacks:
             await callback()
-        if self._inference is not None:
-            await self._inference.close()
+        for inference in (self._inference, self._next_inference):
+            if inference is not None:
+                await inference.close()
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), 5)

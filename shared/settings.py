@@ -39,6 +39,9 @@ class Settings(TelemetrySettings, TokenSettings):
     triton_url: str = "http://127.0.0.1:8001"
     object_store_url: str = ""  # empty: a folder below research_kb_home
     embedder_model: str = "all-MiniLM-L6-v2"
+    # A second model server during a change of the model; empty: there is none.
+    next_triton_url: str = ""
+    next_embedder_model: str = ""
     log_level: str = "info"
 
     # Eight connections keep two cores busy; more only queue inside Postgres instead of here.

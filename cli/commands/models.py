@@ -1,10 +1,10 @@
-"""`research-kb models`: the models on this machine; fetching and building more."""
+"""`research-kb models`: the models of the library, which of them answers, and those on this machine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,14 +14,64 @@ from cli.output import AsJson, console, note, print_json, print_table
 if TYPE_CHECKING:
     from triton_models.card import Card, Kind
 
-app = typer.Typer(no_args_is_help=True, help="Embedders and cross-encoders on this machine.")
+app = typer.Typer(no_args_is_help=True, help="Embedding models of the library, and the models on this machine.")
 
 KindName = Annotated[str | None, typer.Option("--kind", help="embedder or cross-encoder (default: found out).")]
 _COLUMNS = ["name", "kind", "dimension>", "max_tokens>", "source"]
 
 
+ModelName = Annotated[str, typer.Argument(help="The model's name, as `models list` shows it.")]
+_LIBRARY_COLUMNS = ["name", "state", "dimension>", "vectors>", "missing>", "served"]
+
+
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
+    """List the embedding models of the library: which one answers searches, what each lacks."""
+    from cli.server import Server
+
+    with Server() as server:
+        _show_library(list(server.each("/models")), as_json)
+
+
+@app.command("embed")
+def embed_library(name: ModelName, as_json: AsJson = False) -> None:
+    """Embed the library with the model of a second model server (NEXT_TRITON_URL), beside the one that answers."""
+    from cli.server import Server
+
+    with Server() as server:
+        model = server.post("/models/embed", {"model": name})
+    _show_library([model], as_json)
+    note(f"`research-kb models list` shows how far it is; then: research-kb models activate {name}")
+
+
+@app.command("activate")
+def activate_model(
+    name: ModelName,
+    force: Annotated[bool, typer.Option("--force", help="Even though vectors or its server are missing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model answer searches from the next one on; to go back, activate the one before."""
+    from cli.server import Server
+
+    with Server() as server:
+        model = server.post("/models/activate", {"model": name, "force": force})
+    _show_library([model], as_json)
+
+
+@app.command("remove")
+def remove_model(name: ModelName, as_json: AsJson = False) -> None:
+    """Delete the vectors and the index of a model that answers no searches."""
+    from urllib.parse import quote
+
+    from cli.server import Server
+
+    with Server() as server:
+        model = server.send("DELETE", f"/models/{quote(name, safe='')}").json()
+    _show_library([model], as_json)
+
+
+@app.command("installed")
+def list_installed(as_json: AsJson = False) -> None:
     """List the models below RESEARCH_KB_HOME, which the embedded stack can serve."""
     from cli.configuration import home
     from triton_models.card import list_cards
@@ -95,6 +145,15 @@ def _how_to_serve(card: "Card") -> str:
     if card.kind == "embedder":
         return f"To serve it: EMBEDDER_MODEL={card.name} research-kb up."
     return "The embedded stack serves it after `research-kb down` and `research-kb up`."
+
+
+def _show_library(models: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(models)
+    else:
+        print_table(
+            _LIBRARY_COLUMNS, [[model[column.rstrip(">")] for column in _LIBRARY_COLUMNS] for model in models]
+        )
 
 
 def _show(cards: "list[Card]", as_json: bool) -> None:

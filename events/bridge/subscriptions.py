@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from events.topics import ACTIVITY_TOPIC, DEAD_LETTERS_TOPIC, DOCUMENTS_TOPIC, PASSAGES_TOPIC, SOURCES_TOPIC
+from events.topics import (
+    ACTIVITY_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    DOCUMENTS_TOPIC,
+    EMBEDDINGS_TOPIC,
+    PASSAGES_TOPIC,
+    SOURCES_TOPIC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,7 @@ class Subscription:
 SUBSCRIPTIONS = (
     Subscription("extract", DOCUMENTS_TOPIC, "/extract"),
     Subscription("embed", PASSAGES_TOPIC, "/embed"),
+    Subscription("embeddings", EMBEDDINGS_TOPIC, "/embed"),
     Subscription("refresh", SOURCES_TOPIC, "/refresh"),
     Subscription("metrics", ACTIVITY_TOPIC, "/metrics"),
     Subscription("metrics-sources", SOURCES_TOPIC, "/metrics"),

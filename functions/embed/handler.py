@@ -7,12 +7,13 @@ from events.cloudevents import CloudEvent
 from events.outbox import enqueue
 from events.processed import claim
 from events.receiver import Outcome
-from events.topics import SOURCE_INDEXED
+from functions.embed.backfill import request
+from functions.embed.vectors import Made, add_vectors, embed_rows, finish_if_complete, wanted_models
 from shared.database import load_sql
 from shared.logs import get_log
+from shared.models import models_in_use
+from shared.problems import Problem
 from shared.resources import Resources
-from shared.serving import serving_model
-from shared.versions import replace_document, retire_document
 
 if TYPE_CHECKING:
     from shared.database import Connection
@@ -22,74 +23,66 @@ log = get_log("embed")
 
 async def handle_extracted(event: CloudEvent, held: Resources) -> Outcome:
     """Embed the passages that the event names; those that have vectors, or are gone, are left alone."""
-    data: dict[str, Any] = event.data or {}
-    document_id = uuid.UUID(data["document_id"])
+    document_id = uuid.UUID((event.data or {})["document_id"])
+    made = await _embed(event, held)
     pool = await held.pool()
-    model = await serving_model(held)
-    rows = await pool.fetch(
-        load_sql(__file__, "passages_without_vectors"),
-        document_id,
-        data["first_ordinal"],
-        data["last_ordinal"],
-        model.id,
-    )
-    vectors = await held.inference.embed_passages([f"{row['heading']}\n{row['text']}".strip() for row in rows])
-    old_object = None
     timeout_s = held.settings.database_acquire_timeout_s
     async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():
         # The document's state decides what is done, not the claim: see extract.
         new = await claim(connection, "embed", event)
-        passages = [row["id"] for row in rows]
-        old_object = await store_vectors(connection, document_id, model.id, passages, vectors)
+        old_object = await _store(connection, document_id, made, event, held)
     if old_object:
         await held.objects.delete(old_object)
     return "done" if new else "duplicate"
 
 
-async def store_vectors(
-    connection: "Connection",
-    document_id: uuid.UUID,
-    model_id: int,
-    passages: list[int],
-    vectors: list[bytes],
+async def _embed(event: CloudEvent, held: Resources) -> list[Made]:
+    """Return vectors of the active model, and of those kept current beside it where their servers answer."""
+    data: dict[str, Any] = event.data or {}
+    pool = await held.pool()
+    made: list[Made] = []
+    for model in await wanted_models(held):
+        rows = await pool.fetch(
+            load_sql(__file__, "passages_without_vectors"),
+            uuid.UUID(data["document_id"]),
+            data["first_ordinal"],
+            data["last_ordinal"],
+            model.id,
+        )
+        try:
+            made.append(await embed_rows(held, model, rows))
+        except Problem as exc:
+            if model.active:
+                raise
+            # New documents do not wait for a model that answers no searches: its vectors are asked for below.
+            log.warning("model_left_behind", model=model.name, detail=str(exc))
+    return made
+
+
+async def _store(
+    connection: "Connection", document_id: uuid.UUID, made: list[Made], event: CloudEvent, held: Resources
 ) -> str | None:
     """Store vectors in the caller's transaction and finish the document when they were the last.
 
-    Returns the object key of the version that was replaced, if one was.
+    The models are read again: one that came since, or whose server was away, gets an event of its own; one that went
+    gets nothing. Returns the object key of the version that was replaced, if one was.
     """
     row = await connection.fetchrow(load_sql(__file__, "lock_document"), document_id)
     if row is None:
         return None
-    await connection.execute(load_sql(__file__, "add_embeddings"), model_id, passages, vectors)
-    embedded = await connection.fetchval(load_sql(__file__, "count_embedded"), document_id, model_id)
-    # Failed: the delivery of some passages was given up, and yet all of them have come.
-    if embedded < row["passages_total"] or row["state"] not in {"embedding", "failed"}:
-        return None
-    return await finish(connection, document_id, row)
-
-
-async def finish(connection: "Connection", document_id: uuid.UUID, row: Any) -> str | None:
-    """Mark a document indexed, after switching from the version before it, and announce it."""
-    if row["outdated"]:  # a newer version was quicker: this one must not come back
-        return await retire_document(connection, row["collection_id"], document_id)
-    replaced = None
-    if row["current_document"] != document_id:
-        replaced = await replace_document(connection, row["collection_id"], row["current_document"], document_id)
-    await connection.execute(load_sql(__file__, "finish_document"), document_id, row["collection_id"])
-    data = {
-        "source_id": str(row["source_id"]),
-        "document_id": str(document_id),
-        "collection": row["collection"],
-        "passages": row["passages_total"],
-    }
-    key = str(row["source_id"])
-    event = CloudEvent.new(
-        type=SOURCE_INDEXED,
-        source="/research-kb/embed",
-        data=data,
-        partitionkey=key,
-        subject=key,
-    )
-    await enqueue(connection, [event])
-    log.info("source_indexed", source_id=key, passages=row["passages_total"])
-    return replaced
+    models = await models_in_use(connection)
+    for each in made:
+        if each.model.id in {model.id for model in models}:
+            await add_vectors(connection, each)
+    done = {each.model.id for each in made}
+    late = [model for model in models if model.id not in done and held.embedder(model.name) is not None]
+    if late:
+        data: dict[str, Any] = event.data or {}
+        ids: Any = await connection.fetchrow(
+            load_sql(__file__, "passage_range"), document_id, data["first_ordinal"], data["last_ordinal"]
+        )
+        key = str(row["source_id"])
+        lanes = [request(model.name, ids["first"], ids["last"], key) for model in late]
+        await enqueue(connection, lanes if ids["first"] is not None else [])
+    active = next(model for model in models if model.active)
+    return await finish_if_complete(connection, document_id, row, active)

@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from functions.health.models import Dependencies, Dependency, Events, Health, ServedModel, State, Triton
 from shared.database import UNAVAILABLE, load_sql
-from shared.models import active_model
+from shared.models import Model, active_model
 from shared.problems import Problem
 from shared.resources import Resources
 from shared.version import VERSION
+
+if TYPE_CHECKING:
+    from shared.inference import Inference
 
 CHECK_TIMEOUT_S = 2.0
 """Shorter than the patience of those who ask (load balancers and uptime checks: 5 s and more)."""
@@ -19,6 +22,7 @@ BACKLOG_S = 60.0
 """The bridge relays within a second; a minute means that it or Kafka is away."""
 
 MODELS = ("query_embedder", "embedder", "reranker")
+NEXT_QUERIES = "next_query_embedder"
 STANDIN = "research-kb-standin"
 
 Part = TypeVar("Part", bound=Dependency)
@@ -80,10 +84,15 @@ async def _check_events(held: Resources) -> Events:
 
 async def _check_triton(held: Resources) -> Triton:
     server = await held.inference.server()
-    models = dict(zip(MODELS, await asyncio.gather(*(_check_model(held, name) for name in MODELS)), strict=True))
+    active = await active_model(await held.pool())
+    places = _places(held)
+    checked = await asyncio.gather(*(_check_model(held, *place, active) for place in places.values()))
+    models = dict(zip(places, checked, strict=True))
     away = [name for name, model in models.items() if model.status != "ok"]
     detail = f"Not ready: {', '.join(away)}." if away else await _readiness(held)
-    status: State = "down" if "query_embedder" in away else "degraded" if detail else "ok"
+    by_next = active is not None and places.get(NEXT_QUERIES, (None,))[0] is _answering(held, active)
+    needed = NEXT_QUERIES if by_next else "query_embedder"
+    status: State = "down" if needed in away else "degraded" if detail else "ok"
     return Triton(
         status=status,
         latency_ms=None,
@@ -92,6 +101,20 @@ async def _check_triton(held: Resources) -> Triton:
         standin=server == STANDIN,
         models=models,
     )
+
+
+def _places(held: Resources) -> "dict[str, tuple[Inference, str]]":
+    """Return the server and the name there of each model that is served, those of a second server as next_."""
+    places = {name: (held.inference, name) for name in MODELS}
+    following = held.embedder(held.settings.next_embedder_model) if held.settings.next_triton_url else None
+    if following is not None and following is not held.inference:
+        places |= {f"next_{name}": (following, name) for name in ("query_embedder", "embedder")}
+    return places
+
+
+def _answering(held: Resources, active: Model | None) -> "Inference":
+    """Return the server that embeds queries; the first one where none is known for the active model."""
+    return (held.embedder(active.name) if active else None) or held.inference
 
 
 async def _readiness(held: Resources) -> str:
@@ -103,14 +126,14 @@ async def _readiness(held: Resources) -> str:
     return ""
 
 
-async def _check_model(held: Resources, name: str) -> ServedModel:
+async def _check_model(held: Resources, inference: "Inference", name: str, active: Model | None) -> ServedModel:
     try:
-        info = await held.inference.model(name)
+        info = await inference.model(name)
     except Problem as exc:
         return ServedModel(status="down", detail=exc.detail)
     served = ServedModel(status="ok", model_name=info.model_name, precision=info.precision, method=info.method or None)
-    if name == "query_embedder":
-        active = await active_model(await held.pool())
-        if active and (active.name, active.dimension) != (info.model_name, info.dimension):
-            served.status, served.detail = "down", f"The vectors are those of {active.name}, {active.dimension}."
+    if name != "query_embedder" or active is None or inference is not _answering(held, active):
+        return served
+    if (active.name, active.dimension) != (info.model_name, info.dimension):
+        served.status, served.detail = "down", f"The vectors are those of {active.name}, {active.dimension}."
     return served

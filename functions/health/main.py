@@ -1,4 +1,4 @@
-"""The health function: the state of every part, and the API's document and its page, which need no key."""
+"""The health function: the state of every part, the change of the model, and the API's document, which needs no key."""
 
 from functools import cache
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
 
+from functions.health.model_routes import add_model_routes
 from functions.health.models import Health
 from shared.access import Caller, install_admission, require
 from shared.app import create_function_app
@@ -49,6 +50,8 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
             response.status_code = 503
         response.headers["Cache-Control"] = "no-store"
         return health
+
+    add_model_routes(app, held)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def get_document() -> Response:

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Query, Response
 
 from functions.keys.models import KeyList, MadeKey, NewKey, Usage
 from shared.access import Caller, install_admission, require
+from shared.administrators import check_unlimited
 from shared.app import create_function_app
 from shared.cursor import Cursor, Limit
 from shared.openapi import problem_response
@@ -31,25 +32,13 @@ def create_app(settings: Settings | None = None, resources: Resources | None = N
     return app
 
 
-def _check_unlimited(caller: Caller) -> None:
-    """Refuse an administrator of some collections: who could make keys for others would have no limit at all."""
-    if caller.collections is not None:
-        raise Problem(
-            403,
-            "limited-administrator",
-            "This key is limited to collections",
-            "Keys are managed with an admin key that is limited to none.",
-            "Use an admin key without collections.",
-        )
-
-
 def _add_key_routes(app: FastAPI, held: Resources) -> None:
     @app.post("/keys", status_code=201, tags=["keys"])
     async def post_key(caller: Administrator, asked: NewKey, response: Response) -> MadeKey:
         """Make a key. Its text is in this answer alone: only a hash is kept."""
         from functions.keys.keyring import create_key
 
-        _check_unlimited(caller)
+        check_unlimited(caller, "Keys")
         response.headers["Cache-Control"] = "no-store"
         return await create_key(await held.pool(), asked)
 
@@ -58,7 +47,7 @@ def _add_key_routes(app: FastAPI, held: Resources) -> None:
         """List keys, newest first, revoked and expired ones included."""
         from functions.keys.keyring import list_keys
 
-        _check_unlimited(caller)
+        check_unlimited(caller, "Keys")
         return await list_keys(await held.pool(), limit, cursor)
 
     @app.delete("/keys/{key_id}", status_code=204, responses=UNKNOWN, tags=["keys"])
@@ -70,7 +59,7 @@ def _add_key_routes(app: FastAPI, held: Resources) -> None:
         """
         from functions.keys.keyring import revoke_key
 
-        _check_unlimited(caller)
+        check_unlimited(caller, "Keys")
         await revoke_key(await held.pool(), key_id)
 
 
@@ -99,4 +88,4 @@ def _check_administrator(caller: Caller) -> None:
             "Leave key_id out to see your own usage.",
             required_scopes=["admin"],
         )
-    _check_unlimited(caller)
+    check_unlimited(caller, "Keys")

@@ -15,6 +15,9 @@ from shared.problems import Problem
 if TYPE_CHECKING:
     from shared.inference import QueryVector
 
+Embed = Callable[[str, str], Awaitable["QueryVector"]]
+"""Query and name of a model to its vector."""
+
 LATE = "no answer within {:g} s"
 
 
@@ -46,16 +49,21 @@ def since_ms(started: float) -> float:
 
 
 class Legs:
-    """One search's legs. `embed` gives the query's vector and may be under way before the scope is known."""
+    """One search's legs.
 
-    def __init__(self, store: Store, scope: Awaitable[Scope], timeout_s: float) -> None:
+    `embed` gives the query's vector by a model that is named. It is under way before the scope is known, by the model
+    that is expected; when another one turns out to be active, the query is embedded again.
+    """
+
+    def __init__(
+        self, store: Store, scope: Awaitable[Scope], timeout_s: float, embed: Embed, expected_model: str
+    ) -> None:
         self._store, self._scope, self._timeout_s = store, scope, timeout_s
+        self._embed_by, self._expected_model = embed, expected_model
         self._lexical_over = asyncio.Event()
         self.found = Found()
 
-    async def run(
-        self, query: str, names: Sequence[str], count: int, embed: Callable[[str], Awaitable["QueryVector"]]
-    ) -> Scope:
+    async def run(self, query: str, names: Sequence[str], count: int) -> Scope:
         """Run the legs named, for `count` candidates each, and return the scope they searched.
 
         Raises
@@ -63,7 +71,8 @@ class Legs:
         Problem
             404 for an unknown collection, 503 when no leg answered.
         """
-        embedding = asyncio.ensure_future(self._embed(query, embed)) if "dense" in names else None
+        expected = self._expected_model
+        embedding = asyncio.ensure_future(self._embed(query, expected)) if "dense" in names else None
         try:
             scope = await self._scope
             async with asyncio.TaskGroup() as group:
@@ -72,7 +81,7 @@ class Legs:
                 else:
                     self._lexical_over.set()
                 if embedding is not None:
-                    group.create_task(self._guard("dense", self._dense(embedding, scope, count)))
+                    group.create_task(self._guard("dense", self._dense(query, embedding, scope, count)))
         finally:
             if embedding is not None and not embedding.done():
                 embedding.cancel()
@@ -92,10 +101,10 @@ class Legs:
         except Problem as exc:
             self.found.failed[leg] = str(exc)
 
-    async def _embed(self, query: str, embed: Callable[[str], Awaitable["QueryVector"]]) -> "QueryVector | Problem":
+    async def _embed(self, query: str, model_name: str) -> "QueryVector | Problem":
         started = time.perf_counter()
         try:
-            vector = await embed(query)
+            vector = await self._embed_by(query, model_name)
         except Problem as exc:
             return exc
         self.found.took_ms["embed"] = since_ms(started)
@@ -112,12 +121,14 @@ class Legs:
         if hits.terms == 0:
             self.found.degrade("lexical", "the query has no words to look up, only stop words or signs")
 
-    async def _dense(self, embedding: Awaitable["QueryVector | Problem"], scope: Scope, count: int) -> None:
+    async def _dense(
+        self, query: str, embedding: Awaitable["QueryVector | Problem"], scope: Scope, count: int
+    ) -> None:
         model = scope.model
         if model is None:
             self.found.failed["dense"] = "nothing has been embedded yet"
             return
-        vector = await embedding
+        vector = await (embedding if model.name == self._expected_model else self._embed(query, model.name))
         if isinstance(vector, Problem):
             raise vector
         if len(vector) != model.dimension * 4:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functions.search.fusion import Fused, fuse, leg_weights
 from functions.search.highlights import Highlighter
 from functions.search.legs import LATE, Found, Legs, since_ms
+from functions.search.queries import Queries
 from functions.search.requests import SearchRequest
 from functions.search.reranking import blend
 from functions.search.scope import Scope
@@ -47,6 +48,7 @@ class Search:
         self._resources, self._settings = resources, settings
         self._store = Store(resources)
         self._scopes = Scopes(self._store)
+        self._queries = Queries(resources)
 
     async def answer(self, request: SearchRequest, caller: Caller) -> dict[str, Any]:
         """Return the answer, in the shape of answers.SearchAnswer.
@@ -82,10 +84,18 @@ class Search:
         self, request: SearchRequest, caller: Caller
     ) -> tuple[Found, Scope, dict[str, float], list[Fused], list[Ranked]]:
         """Run the legs, fuse, load; fewer are loaded than fused where passages were replaced in between."""
-        legs = Legs(self._store, self._scopes.find(request, caller), self._settings.search_leg_timeout_s)
+        legs = Legs(
+            self._store,
+            self._scopes.find(request, caller),
+            self._settings.search_leg_timeout_s,
+            self._queries.embed,
+            self._queries.expected_model,
+        )
         found = legs.found
         count = max(LEAST_CANDIDATES, request.limit)
-        scope = await legs.run(request.query, request.legs, count, self._resources.inference.embed_query)
+        scope = await legs.run(request.query, request.legs, count)
+        if scope.model is not None:
+            self._queries.expected_model = scope.model.name
         _refuse_absent(request, scope, found)
         weights = leg_weights(request.context_type, list(found.legs))
         fusing = time.perf_counter()

@@ -25,4 +25,5 @@ SELECT
     (SELECT count(DISTINCT term) FROM terms WHERE collection_id IN (SELECT id FROM chosen)) AS terms,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('model', m.name, 'dimension', m.dimension, 'active', m.active,
                                                   'vectors', coalesce(v.vectors, 0)) ORDER BY m.id), '[]')
-     FROM models AS m LEFT JOIN vectors AS v ON v.model_id = m.id) AS vectors
+     FROM models AS m LEFT JOIN vectors AS v ON v.model_id = m.id
+     WHERE NOT m.removed OR v.vectors > 0) AS vectors

@@ -1,0 +1,2 @@
+-- $1 smallint model
+UPDATE models SET kept = true WHERE id = $1

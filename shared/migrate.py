@@ -15,6 +15,11 @@ from shared.secret_files import SecretFileError, read_setting
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 7_236_154  # any number that no other program locks; one migration at a time
 
+LOCK_TIMEOUT_S = 3
+"""Requests behind a waiting migration are as late as this at most; a search or a transaction of ours takes less."""
+ATTEMPTS = 20
+"""Two minutes in all: longer than any statement may take."""
+
 
 async def applied(connection: "asyncpg.Connection[Any]") -> set[str]:
     """Return the names of the migrations that this database has."""
@@ -32,12 +37,25 @@ async def migrate(dsn: str) -> list[str]:
         known = await applied(connection)
         fresh = [path for path in sorted(FOLDER.glob("*.sql")) if path.stem not in known]
         for path in fresh:
-            async with connection.transaction():
-                await connection.execute(path.read_text())
-                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", path.stem)
+            await _apply_patiently(connection, path.stem, path.read_text())
         return [path.stem for path in fresh]
     finally:
         await connection.close()
+
+
+async def _apply_patiently(connection: "asyncpg.Connection[Any]", name: str, sql: str) -> None:
+    """Apply one migration; whoever waits for a table's lock makes everyone else wait: let them pass, try again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+                await connection.execute(sql)
+                await connection.execute("INSERT INTO schema_migrations (name) VALUES ($1)", name)
+            return
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            if attempt == ATTEMPTS:
+                raise
+            await asyncio.sleep(LOCK_TIMEOUT_S)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from events.topics import DEAD_LETTERS_TOPIC, PARTITIONS, TOPICS
 
 RETENTION_MS = 7 * 24 * 3_600_000
 """A week: PROCESSED_EVENTS_HOURS is a day longer, so that a topic that is read again is still recognised."""
+DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000
+"""Nothing comes after the dead letters' topic: whoever stores them may be away for longer than a week."""
 DEAD_LETTER_BYTES = 2 * 2**20 + 64 * 1024
 """Of one record batch: an event of the largest size with the headers that say why. What the bridge's producer lets
 through (2 MiB, events/bridge/kafka.py) fits; Kafka's default of 1 MiB is every other topic's limit."""
@@ -25,10 +27,9 @@ REQUEST_TIMEOUT_MS = 10_000
 
 def topic_configs(name: str) -> dict[str, str]:
     """Return what a topic of the contract is configured with."""
-    configs = {"retention.ms": str(RETENTION_MS)}
     if name == DEAD_LETTERS_TOPIC:
-        configs["max.message.bytes"] = str(DEAD_LETTER_BYTES)
-    return configs
+        return {"retention.ms": str(DEAD_LETTER_RETENTION_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)}
+    return {"retention.ms": str(RETENTION_MS)}
 
 
 async def make_topics(

@@ -28,7 +28,7 @@ def write_kustomization(home: Path, overlay: Path, tag: str, addresses: dict[str
         "kind": "Kustomization",
         "resources": [os.path.relpath(overlay, folder.resolve()), "secrets.json"],
         "images": [{"name": f"{PREFIX}/{name}", "newTag": tag} for name in images],
-        "patches": [endpoint(name, node) for name in PORTS] + [absent(name) for name in unbuilt()],
+        "patches": [endpoint(name, node) for name in PORTS],
     }
     (folder / "kustomization.yaml").write_text(json.dumps(kustomization, indent=2))
     return folder
@@ -61,12 +61,3 @@ def endpoint(name: str, node: str) -> dict[str, Any]:
     """Return the patch that leads a Service to the node."""
     operations = [{"op": "replace", "path": "/endpoints/0/addresses/0", "value": node}]
     return {"target": {"kind": "EndpointSlice", "name": name}, "patch": json.dumps(operations)}
-
-
-def unbuilt() -> list[str]:
-    return [name for name in ("metrics",) if name not in functions()]
-
-
-def absent(name: str) -> dict[str, Any]:
-    doomed = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "$patch": "delete"}
-    return {"patch": json.dumps(doomed | {"metadata": {"name": name, "namespace": NAMESPACE}})}

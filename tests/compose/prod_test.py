@@ -149,11 +149,12 @@ def watched(project: Project) -> dict[str, str]:
     return {target["labels"]["instance"]: target["health"] for target in answer["data"]["activeTargets"]}
 
 
-def perform(base: str, folder: Path, measure: bool) -> dict[str, Any]:
+def perform(base: str, folder: Path, measure: bool, built: bool) -> dict[str, Any]:
     """Do everything; return the figures. Raises ProdTestFailed."""
     if found := check(compose_command(), *([OVERRIDE] if base else [])):
         raise ProdTestFailed("; ".join(found))
-    build_images(base)
+    if not built:
+        build_images(base)
     project = create(folder, TAG, bool(base))
     figures: dict[str, Any] = {}
     with running(project):
@@ -176,12 +177,13 @@ def main() -> int:
     """Run the test from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="", help="build every image on this one, and stand in for foreign ones")
+    parser.add_argument("--built", action="store_true", help="use the images that an earlier run built")
     parser.add_argument("--no-load", action="store_true", help="leave out the load measurements")
     parser.add_argument("--output", type=Path, help="write the figures here as JSON")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            figures = perform(options.base, Path(folder), not options.no_load)
+            figures = perform(options.base, Path(folder), not options.no_load, options.built)
     except (ProdTestFailed, NoCompose, subprocess.CalledProcessError) as failure:
         print(f"prod-test failed: {failure}", file=sys.stderr)
         return 1

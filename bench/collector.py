@@ -73,13 +73,13 @@ class Collector:
         found = [span for body in list(self.bodies) for span in read_spans(json.loads(body))]
         return sorted((s for s in found if trace_id in (None, s.trace_id)), key=lambda s: s.start_ns)
 
-    def await_trace(self, trace_id: str, last: str, timeout_s: float = 60) -> list[SpanRecord]:
-        """Return a trace's spans once one named `last` has come and all but one have their parents with them.
+    def await_trace(self, trace_id: str, last: str, timeout_s: float = 60, times: int = 1) -> list[SpanRecord]:
+        """Return a trace's spans once `times` named `last` have come and all but one have their parents with them.
 
         That one is below the client's own span, which nobody exports. Raises: TimeoutError.
         """
         deadline = time.monotonic() + timeout_s
-        while not is_whole(spans := self.spans(trace_id), last):
+        while not is_whole(spans := self.spans(trace_id), last, times):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"trace {trace_id} is not complete after {timeout_s:.0f} s:\n{draw(spans)}")
             time.sleep(0.2)
@@ -118,10 +118,10 @@ def collecting(port: int = 0) -> Iterator[Collector]:
         server.server_close()
 
 
-def is_whole(spans: list[SpanRecord], last: str) -> bool:
-    """Tell whether a span named `last` and everything above the spans is there."""
+def is_whole(spans: list[SpanRecord], last: str, times: int = 1) -> bool:
+    """Tell whether `times` spans named `last` and everything above the spans are there."""
     known = {span.span_id for span in spans}
-    return any(span.name == last for span in spans) and sum(span.parent_id not in known for span in spans) == 1
+    return sum(span.name == last for span in spans) >= times and sum(span.parent_id not in known for span in spans) == 1
 
 
 def draw(spans: list[SpanRecord]) -> str:

@@ -77,12 +77,14 @@ def traced_stack(collector_url: str) -> Iterator[tuple[str, str]]:
             )
 
 
-def trace_one(client: httpx.Client, collector: Collector, path: str, body: dict[str, str], last: str) -> str:
+def trace_one(
+    client: httpx.Client, collector: Collector, path: str, body: dict[str, str], last: str, times: int = 1
+) -> str:
     """Send one request in a new trace; return the trace, drawn, once its span named `last` has come."""
     trace_id = secrets.token_hex(16)
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
     client.post(path, json=body, headers=headers).raise_for_status()
-    spans = collector.await_trace(trace_id, last)
+    spans = collector.await_trace(trace_id, last, times=times)
     return f"POST {path}: trace {trace_id}, {len(spans)} spans\n{draw(spans)}\n"
 
 
@@ -93,7 +95,8 @@ def run(collector: Collector) -> None:
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client,
     ):
         client.post("/search", json={"query": "another question"}).raise_for_status()  # opens the connections
-        print(trace_one(client, collector, "/documents", DOCUMENT, "process source.indexed"))
+        # The source's event goes to refresh and to metrics.
+        print(trace_one(client, collector, "/documents", DOCUMENT, "process source.indexed", 2))
         print(trace_one(client, collector, "/search", QUESTION, "POST /search"))
 
 

@@ -12,7 +12,7 @@ The check runs before the body is read. A function whose database is away answer
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from shared.door import Door
 from shared.openapi import document_admission, install_schema
 from shared.problems import Problem
 from shared.refusals import missing_key, refusal
+from shared.resources import Resources
 
 LEASE_S = 120
 """Longer than any answer takes, short enough that a pod that died blocks its callers for two minutes at most."""
@@ -125,7 +126,7 @@ def install_admission(app: FastAPI) -> None:
     """Let the routes made from now on with `@app.get` and the like use `require`; complete the OpenAPI document."""
     app.router.route_class = AdmittingRoute
     app.state.door = Door(app.state.settings)
-    app.state.activity = Activity(app.state.name, app.state.door)
+    app.state.activity = Activity(app.state.name, app.state.door, _gathering(app.state.resources))
     opened = app.router.lifespan_context
 
     @asynccontextmanager
@@ -137,6 +138,15 @@ def install_admission(app: FastAPI) -> None:
 
     app.router.lifespan_context = lifespan
     install_schema(app)
+
+
+def _gathering(held: Resources) -> Callable[[], None] | None:
+    """Return what has notes gathered, in a function that publishes them itself."""
+    if not held.settings.publishes:
+        return None
+    from events.gatherer import Gatherer, takes_activity
+
+    return Gatherer(held).soon if takes_activity(held) else None
 
 
 def _find_requirement(route: APIRoute) -> Requirement | None:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import uuid
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,9 @@ log = get_log("activity")
 class Activity:
     """The notes of one function of this process."""
 
-    def __init__(self, function: str, door: "Door") -> None:
-        self._function, self._door = function, door
+    def __init__(self, function: str, door: "Door", noted: Callable[[], None] | None = None) -> None:
+        """`noted` is called after each note, to have it gathered; None where somebody else does."""
+        self._function, self._door, self._noted = function, door, noted
         self._cold = True
         self._refused: Counter[tuple[str, str]] = Counter()
         self._noting_refusals = False
@@ -56,6 +57,8 @@ class Activity:
         except DependencyUnavailable as exc:
             log.warning("lease_kept", key_id=str(key_id), reason=str(exc.__cause__))
             self._start(self._end_later(key_id, lease, text))
+        if self._noted is not None:
+            self._noted()
 
     def refuse(self, problem: Problem) -> None:
         """Count a refused request; one that failed for want of a database was not refused."""

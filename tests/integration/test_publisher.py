@@ -20,7 +20,7 @@ from events.cloudevents import CloudEvent
 from events.dead_letters import list_letters
 from events.outbox import enqueue
 from events.publisher import Publisher
-from events.topics import DOCUMENTS_TOPIC, SOURCES_TOPIC
+from events.topics import ACTIVITY_TOPIC, DOCUMENTS_TOPIC, SOURCES_TOPIC
 from functions.keys.keyring import create_key
 from functions.keys.models import NewKey
 from functions.refresh.main import create_app as create_refresh
@@ -265,6 +265,21 @@ async def test_a_killed_function_leaves_its_events_to_the_sweep(
     assert await waiting(database) == 0
 
 
+async def test_what_was_served_is_gathered_and_published_without_a_bridge(
+    database_url: str, database: Any, sink: Sink, tmp_path: Path
+) -> None:
+    """A function whose sink takes the activity topic publishes its requests' notes within some seconds."""
+    await database.execute("DELETE FROM activity")
+    process, port = await start_ingest(database_url, sink, tmp_path, ACTIVITY_TOPIC)
+    await submit(database, port)
+    await until(lambda: [topic for topic, _ in sink.arrived] == [ACTIVITY_TOPIC])
+    process.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(process.wait(), 30)
+    [request] = (sink.arrived[0][1].data or {})["requests"]
+    assert (request["function"], request["method"], request["status"], request["cold"]) == ("ingest", "POST", 202, True)
+    assert await database.fetchval("SELECT count(*) FROM activity") == 0
+
+
 async def test_without_a_sink_nothing_is_published_here(database_url: str) -> None:
     """No K_SINK and no EVENT_SINKS: no publisher and no middleware; the bridge relays."""
     held = Resources(Settings(database_url=database_url))
@@ -273,12 +288,14 @@ async def test_without_a_sink_nothing_is_published_here(database_url: str) -> No
     assert "PublishAfterRequest" not in str(app.user_middleware)
 
 
-async def start_ingest(database_url: str, sink: Sink, home: Path) -> tuple[asyncio.subprocess.Process, int]:
+async def start_ingest(
+    database_url: str, sink: Sink, home: Path, topic: str = DOCUMENTS_TOPIC
+) -> tuple[asyncio.subprocess.Process, int]:
     """Start the ingest function as its image does; return it when it is ready."""
     port = free_port()
     environment = os.environ | {
         "DATABASE_URL": database_url, "RESEARCH_KB_HOME": str(home),
-        "K_SINK": sink.url, "K_SINK_TOPIC": DOCUMENTS_TOPIC,
+        "K_SINK": sink.url, "K_SINK_TOPIC": topic,
     }  # fmt: skip
     command = ["-m", "uvicorn", "--factory", "functions.ingest.main:create_app", "--port", str(port), "--no-access-log"]
     process = await asyncio.create_subprocess_exec(

@@ -1,7 +1,7 @@
 """What noting a request adds to giving its lease back: three statements in turn, on a throwaway Postgres.
 
 `release_lease` notes nothing (the release before), `end_request` notes without waiting for the disk, and the third is
-the same with the wait. Milliseconds from the caller's side; the gathering of the notes goes on meanwhile, as in production.
+the same with the wait. Milliseconds from the caller's side; notes are gathered meanwhile.
 """
 
 import argparse

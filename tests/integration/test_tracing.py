@@ -33,7 +33,7 @@ def path_up(spans: list[SpanRecord], span: SpanRecord) -> list[str]:
 
 
 async def test_an_ingestion_is_one_trace(api: Api, collector: Collector, stack: Stack, collection: str) -> None:
-    """From POST /documents over relay, extract and embed to source.indexed at its consumers, each span below its cause."""
+    """From POST /documents over relay, extract, embed to source.indexed at its consumers, each span below its cause."""
     trace_id, header = traceparent()
     document = {"title": "On tracing", "text": SECRET_WORDS, "collection": collection}
     answer = await api.client.post("/documents", json=document, headers={"traceparent": header})

@@ -9,7 +9,7 @@ from tests.conftest import Api, Stack
 
 pytestmark = pytest.mark.stack
 
-SECRET_WORDS = "zyzzyva heliotrope"
+SECRET_WORDS = "xylophagan heliotrope"
 
 
 def traceparent(sampled: bool = True) -> tuple[str, str]:

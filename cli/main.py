@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from cli.commands import documents, evaluation, events, ingestion, keys, models, searching, sources, stack, status
+from cli.commands import (
+    backups,
+    documents,
+    evaluation,
+    events,
+    ingestion,
+    keys,
+    models,
+    searching,
+    sources,
+    stack,
+    status,
+)
 from cli.errors import CommandFailed
 from cli.output import json_wanted
 
@@ -64,7 +76,7 @@ def main(
     """Load research literature, ask it questions, look after the server."""
 
 
-for module in (stack, ingestion, searching, evaluation, status):
+for module in (stack, ingestion, searching, evaluation, status, backups):
     module.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(sources.collections, name="collections")

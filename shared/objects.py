@@ -109,6 +109,15 @@ class Objects:
         except (OSError, obstore.exceptions.BaseError) as exc:
             raise DependencyUnavailable("The object store", str(exc)) from exc
 
+    async def keys(self, prefix: str) -> set[str]:
+        """Return the keys of all objects in the folder `prefix`."""
+        import obstore
+
+        try:
+            return {entry["path"] for entry in await obstore.list(self._open(), prefix=prefix).collect_async()}
+        except (OSError, obstore.exceptions.BaseError) as exc:
+            raise DependencyUnavailable("The object store", str(exc)) from exc
+
     def _remove_folder(self, prefix: str) -> None:
         """A folder store keeps empty folders behind, and their names would be a trace."""
         if self.url.startswith("file://"):

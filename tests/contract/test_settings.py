@@ -18,7 +18,7 @@ CLASSES: list[type[BaseSettings]] = [
 ]  # fmt: skip
 # Read by programs that are no functions: the stack, the command line, the models, the tests.
 ELSEWHERE = {"PORT", "LISTEN", "PYTHON", "RESEARCH_KB_URL", "RESEARCH_KB_API_KEY", "RESEARCH_KB_TEST_DATA",
-             "HF_ENDPOINT", "HF_TOKEN"}  # fmt: skip
+             "HF_ENDPOINT", "HF_TOKEN", "PG_BIN"}  # fmt: skip
 
 
 def test_the_page_lists_every_setting_and_no_other() -> None:

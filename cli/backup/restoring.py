@@ -1,0 +1,182 @@
+"""Restoring a backup: everything is checked before anything is changed, and the database changes in one transaction."""
+
+import asyncio
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.backup.copying import check_objects, copy_in
+from cli.backup.manifest import CHUNK_BYTES, DATABASE, Manifest, Unusable, check_file, listed_objects, read_manifest
+from cli.backup.place import Place
+from cli.backup.programs import Programs, find_programs
+from cli.backup.resuming import resume_documents
+from cli.errors import CommandFailed
+from cli.progress import ProgressDisplay
+from shared.database import load_sql
+from shared.migrate import FOLDER as MIGRATIONS
+from shared.migrate import migrate
+from shared.objects import Objects
+
+if TYPE_CHECKING:
+    import asyncpg
+
+EMPTY = Path(__file__).parent / "sql" / "empty.sql"
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a restore has done."""
+
+    manifest: Manifest
+    migrations: list[str]
+    resumed: int
+    sessions: int
+    removed: int
+
+
+async def check_backup(folder: Path, display: ProgressDisplay) -> Manifest:
+    """Return the manifest of a backup of which every byte is as it was. Raises: Unusable."""
+    manifest = read_manifest(folder)
+    for part in (manifest.listing, manifest.database):
+        await asyncio.to_thread(check_file, folder, part)
+    parts = list(listed_objects(folder))
+    if len(parts) != manifest.objects:
+        said = f"{len(parts)} objects are listed; there were {manifest.objects}"
+        raise Unusable("The backup is damaged", f"{said}.", "Use another backup.")
+    await check_objects(parts, folder, lambda done: display.show("checked", done, len(parts)))
+    return manifest
+
+
+async def restore_backup(place: Place, folder: Path, display: ProgressDisplay, *, replace: bool) -> Restored:
+    """Restore the backup in `folder` into an empty place, or with `replace` into one whose content goes."""
+    manifest = await check_backup(folder, display)
+    unknown = sorted(set(manifest.migrations) - {path.stem for path in MIGRATIONS.glob("*.sql")})
+    if unknown:
+        raise Unusable(
+            "The backup is of a newer release",
+            f"Release {manifest.release} made it; this one does not know {', '.join(unknown)}.",
+            "Restore it with that release, or a later one.",
+        )
+    connection = await place.connect()
+    try:
+        programs = await _fitting_programs(connection, manifest)
+        await _refuse_occupied(connection, place, replace=replace)
+        store = Objects(place.object_store_url)
+        before = await store.keys("documents/") if replace else set()
+        parts = list(listed_objects(folder))
+        await copy_in(store, parts, folder, lambda done: display.show("objects", done, len(parts)))
+        sessions = await connection.fetchval(load_sql(__file__, "other_sessions"))
+        await asyncio.to_thread(_load, programs, place, folder / DATABASE, display)
+        await _check_rows(connection, manifest)
+        fresh = await migrate(place.database_url)
+        resumed = await resume_documents(connection)
+    finally:
+        await connection.close()
+    removed = before - {part.name for part in parts}
+    for key in removed:
+        await store.delete(key)
+    return Restored(manifest, fresh, resumed, sessions, len(removed))
+
+
+async def _fitting_programs(connection: "asyncpg.Connection[Any]", manifest: Manifest) -> Programs:
+    versions: Any = await connection.fetchrow(load_sql(__file__, "versions"))
+    major, vector = versions["server_version_num"] // 10_000, versions["vector"]
+    if major < manifest.postgres:
+        raise CommandFailed(
+            "The server is older than the backup",
+            f"It is Postgres {major}; the backup is of Postgres {manifest.postgres}.",
+            f"Restore into Postgres {manifest.postgres} or newer.",
+        )
+    if vector is None or _numbers(vector) < _numbers(manifest.vector):
+        raise CommandFailed(
+            "The server's pgvector is older than the backup's",
+            f"It has {vector or 'none'}; the backup has {manifest.vector}.",
+            f"Install pgvector {manifest.vector} or newer.",
+        )
+    return find_programs(major)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".") if part.isdigit()]
+
+
+async def _refuse_occupied(connection: "asyncpg.Connection[Any]", place: Place, *, replace: bool) -> None:
+    """A migrated database without documents and keys is empty; one with other tables is somebody else's."""
+    tables = {row["name"] for row in await connection.fetch(load_sql(__file__, "tables"))}
+    if not tables:
+        return
+    if not {"schema_migrations", "documents"} <= tables:
+        raise CommandFailed(
+            "The database belongs to something else",
+            f"{place.said} has the tables {', '.join(sorted(tables)[:5])}.",
+            "Name an empty database in DATABASE_URL.",
+        )
+    rows: Any = await connection.fetchrow(load_sql(__file__, "contents"))
+    held = {name: count for name, count in dict(rows).items() if count}
+    if held and not replace:
+        raise CommandFailed(
+            "The database is not empty",
+            f"{place.said} holds {', '.join(f'{count} {name}' for name, count in held.items())}.",
+            "Name an empty database in DATABASE_URL, or give --replace: what it holds is deleted then.",
+        )
+
+
+def _load(programs: Programs, place: Place, dump: Path, display: ProgressDisplay) -> None:
+    """Empty the database and load the dump in one transaction: until it is committed, nothing has changed."""
+    url, environment = place.libpq()
+    read = [programs.path("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-", str(dump)]
+    write = [programs.path("psql"), "-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
+    write += [f"--dbname={url}", f"--file={EMPTY}", "--file=-"]
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    with (
+        subprocess.Popen(read, stdout=pipe, stderr=pipe) as reader,
+        subprocess.Popen(write, stdin=pipe, stdout=quiet, stderr=pipe, env=environment) as writer,
+    ):
+        try:
+            cut_off = _pump(reader, writer, display)
+            failed = "" if cut_off else _last_words(reader)
+        except BaseException:
+            writer.kill()
+            reader.kill()
+            raise
+        if failed:
+            writer.kill()  # before its input ends: a dump that ended half way would be committed
+            raise CommandFailed("pg_restore failed", failed, "The database is as it was. Use another backup.")
+        if not cut_off and writer.stdin:
+            writer.stdin.close()
+        reader.kill() if cut_off else None
+        said = _last_words(writer)
+    if said:
+        action = "The database is as it was. Correct what it names; stop the functions if locks are in the way."
+        raise CommandFailed("psql could not load the dump", said, action)
+
+
+def _pump(reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", display: ProgressDisplay) -> bool:
+    """Pass everything on; True when the writer ended before it had everything."""
+    assert reader.stdout  # noqa: S101 -- asked for by its opener
+    assert writer.stdin  # noqa: S101 -- asked for by its opener
+    passed = 0
+    while chunk := reader.stdout.read(CHUNK_BYTES):
+        try:
+            writer.stdin.write(chunk)
+            writer.stdin.flush()
+        except BrokenPipeError:
+            return True
+        passed += len(chunk)
+        display.show("load, MB", passed // MEGABYTE, None)
+    return False
+
+
+def _last_words(program: "subprocess.Popen[bytes]") -> str:
+    """Wait for a program's end; return what it complained of, or nothing after a success."""
+    said = program.stderr.read().decode(errors="replace").strip() if program.stderr else ""
+    code = program.wait()
+    return (said[-2000:] or f"It ended with code {code}.") if code else ""
+
+
+async def _check_rows(connection: "asyncpg.Connection[Any]", manifest: Manifest) -> None:
+    rows = dict(await connection.fetchrow(load_sql(__file__, "contents")) or {})
+    if rows != manifest.rows:
+        raise CommandFailed("The restored database differs", f"It has {rows}; the backup had {manifest.rows}.", "")

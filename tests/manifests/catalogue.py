@@ -44,6 +44,7 @@ RULES: dict[str, Rule] = {
         routes.hosts,
         inference.one_scaler,
         inference.wake,
+        inference.queries,
         inference.gpu_nodes,
         inference.addresses,
         references.secrets,

@@ -225,6 +225,8 @@ WAYS = [
             lambda t: trigger(t, "waiting")["metadata"].update(topic="research-kb.documents")),
     Mistake("queue time divided by the replicas", "wake", "queues",
             lambda t: trigger(t, "queue-time").pop("metricType")),
+    Mistake("a query for what nothing exports", "queries", "nothing exports",
+            lambda t: trigger(t, "searches")["metadata"].update(query="sum(research_kb_searches)")),
     Mistake("a GPU image on any node", "gpu_nodes", "do not fit",
             lambda t: one(t, "Deployment", "triton")["spec"]["template"]["spec"].pop("nodeSelector")),
     Mistake("a model server behind one address", "addresses", "one pod",

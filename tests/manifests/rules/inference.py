@@ -3,6 +3,7 @@
 from events.topics import PASSAGES_TOPIC
 from tests.manifests.objects import Objects, named, of_kind, title
 from tests.manifests.rendering import Object
+from tests.monitoring.names import exported, used
 
 QUEUE = ("nv_inference_queue_duration_us", "nv_inference_request_success", "clamp_min")
 USE = ("research_kb_searches_total", "research_kb_inference_requests_total")
@@ -48,6 +49,18 @@ def _queries(scaler: Object, queries: list[Object]) -> list[str]:
     queue = [each for each in queries if all(name in each["metadata"]["query"] for name in QUEUE)]
     if not queue or queue[0].get("metricType") != "Value":
         found.append(f"{title(scaler)}: replicas do not follow the time that a request queues")
+    return found
+
+
+def queries(things: Objects) -> list[str]:
+    """What a scaler asks Prometheus for is exported, with the labels that are matched, or is the model server's."""
+    found = []
+    known = exported()
+    for scaler in of_kind(things, "ScaledObject"):
+        for text in [each["metadata"].get("query", "") for each in scaler["spec"]["triggers"]]:
+            ours = {name: labels for name, labels in used(text).items() if not name.startswith("nv_")}
+            found += [f"{title(scaler)}: nothing exports {name} by {sorted(labels)}"
+                      for name, labels in ours.items() if name not in known or not labels <= known[name]]  # fmt: skip
     return found
 
 

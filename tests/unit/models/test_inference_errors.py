@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -144,3 +145,27 @@ async def test_address_must_be_http(url: str) -> None:
     """A wrong TRITON_URL is refused at once, by what it is."""
     with pytest.raises(ValueError, match="no HTTP address"):
         HttpClient(url)
+
+
+async def test_a_server_that_closed_its_connections_is_asked_again_what_it_serves() -> None:
+    """A restarted server may serve another model: what it said before no longer counts."""
+    served = ["first", "second"]
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _read_request(reader)
+        name = served.pop(0) if len(served) > 1 else served[0]
+        values = {"model_name": name, "dimension": "384", "max_tokens": "256", "precision": "fp32"}
+        parameters = {name: {"string_value": value} for name, value in values.items()}
+        writer.write(reply(200, json.dumps({"parameters": parameters}).encode()))
+        await writer.drain()
+        writer.close()
+
+    async with serving(answer_once) as url:
+        inference = Inference(url, timeout_s=2)
+        assert (await inference.model("embedder")).model_name == "first"
+        async with asyncio.timeout(5):
+            # The end of the connection has yet to arrive.
+            while (await inference.model("embedder")).model_name == "first":  # noqa: ASYNC110 -- nothing tells of it
+                await asyncio.sleep(0.01)
+        assert (await inference.model("embedder")).model_name == "second"
+        await inference.close()

@@ -52,7 +52,8 @@ class Release:
     def start(self, *modules: str) -> None:
         """Start processes, by default both; a working one is left alone."""
         for module in modules or ("local.gateway", "events.bridge"):
-            with self.place.log.open("ab") as log:
+            # A file each: two processes that write into one tear each other's lines.
+            with (self.place.logs / f"{module}-{self.port}.log").open("ab") as log:
                 self.processes[module] = subprocess.Popen(
                     [sys.executable, str(RENAMED), self.place.prefix, module],
                     cwd=self.checkout, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -104,8 +105,9 @@ class Place:
         return self.name
 
     @property
-    def log(self) -> Path:
-        return self.home / "processes.log"
+    def logs(self) -> Path:
+        """The folder of what the processes wrote."""
+        return self.home / "logs"
 
     @property
     def database_url(self) -> str:
@@ -131,6 +133,7 @@ class Place:
 
     async def create(self) -> None:
         """Make the database; the tokenizer that extract needs is the stack's."""
+        self.logs.mkdir()
         (self.home / "models").symlink_to(self.stack.home / "models")
         await self._administer(f'CREATE DATABASE "{self.name}"')
 

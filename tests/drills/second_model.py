@@ -43,7 +43,7 @@ class SecondServer:
     def __init__(self, place: Place, home: Path) -> None:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         command = [sys.executable, "-m", "triton_models.standin", "--repository", str(make_repository(home))]
-        with place.log.open("ab") as log:
+        with (place.logs / "second.log").open("ab") as log:
             self._process = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
 
     async def ready(self) -> None:

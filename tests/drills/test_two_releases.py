@@ -118,7 +118,7 @@ async def test_the_release_before_works_on(place: Place, old_checkout: Path) -> 
     finally:
         old.end()
         new.end()
-    assert _errors(place.log) == []
+    assert _errors(place.logs) == []
 
 
 async def _drill(old: Release, new: Release, key: str) -> None:
@@ -149,10 +149,10 @@ async def _reached(traffic: Traffic, rounds: int) -> bool:
     return traffic.rounds >= rounds or bool(traffic.wrong)
 
 
-def _errors(log: Path) -> list[str]:
+def _errors(logs: Path) -> list[str]:
     """Return what the processes logged as errors, tracebacks included; Kafka's clients complain while groups form."""
     found = []
-    for line in log.read_text().splitlines():
+    for line in (line for log in sorted(logs.iterdir()) for line in log.read_text().splitlines()):
         if line.startswith("Traceback"):
             found.append(line)
         elif line.startswith("{"):

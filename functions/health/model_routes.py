@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import FastAPI
+from starlette.convertors import Convertor, register_url_convertor
 
 from functions.health.embedding_models import Activation, ChosenModel, EmbeddingModel, EmbeddingModelList, ModelName
 from shared.access import Caller, require
@@ -22,6 +23,23 @@ NOT_READY: dict[int | str, dict[str, Any]] = {
     409: problem_response("Vectors are missing, or no model server is known for it; `force` does it all the same."),
 }
 IN_USE: dict[int | str, dict[str, Any]] = {**UNKNOWN, 409: problem_response("It answers searches, or did just now.")}
+
+
+class ModelNameConvertor(Convertor[str]):
+    """A model's name in a path, which may have a slash in it; what is done with models is no name of one."""
+
+    regex = "(?!(?:embed|activate)$).+"
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the name."""
+        return value
+
+
+register_url_convertor("model", ModelNameConvertor())
 
 
 def add_model_routes(app: FastAPI, held: Resources) -> None:
@@ -54,7 +72,7 @@ def add_model_routes(app: FastAPI, held: Resources) -> None:
         check_unlimited(caller, "Models")
         return await activate_model(held, asked.model, force=asked.force)
 
-    @app.delete("/models/{name:path}", status_code=202, responses=IN_USE, tags=["models"])
+    @app.delete("/models/{name:model}", status_code=202, responses=IN_USE, tags=["models"])
     async def delete_model(caller: Administrator, name: ModelName) -> EmbeddingModel:
         """Delete the vectors and the index of a model that answers no searches, in batches, through events."""
         from functions.health.model_change import remove_model

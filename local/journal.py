@@ -12,7 +12,7 @@ from typing import Any
 ROTATE_BYTES = 16_000_000
 FOLLOW_PAUSE_S = 0.25
 # What every line of the functions carries and no reader of a console misses.
-HIDDEN = ("timestamp", "level", "event", "component", "trace_id", "function")
+HIDDEN = ("timestamp", "level", "event", "component", "trace_id", "request_id", "function")
 COLOURS = {"postgres": 34, "kafka": 35, "triton": 32, "functions": 36, "bridge": 33, "stack": 1, "guard": 31}
 
 

@@ -35,6 +35,8 @@ def end_delivery(span: Span, answer: Answer) -> None:
     """Say how the attempt ended."""
     if span is NOTHING:
         return
-    if answer.status is not None:
-        span.set("http.response.status_code", answer.status)
-    span.end("" if answer.status is not None and answer.status < 300 else f"HTTP {answer.status or 'no answer'}")
+    if answer.status is None:
+        span.end("no answer")
+        return
+    span.set("http.response.status_code", answer.status)
+    span.end("" if answer.status < 300 else f"HTTP {answer.status}")

@@ -34,6 +34,8 @@ HEAVY = {
     "typer",
     "psutil",
     "prometheus_client",
+    "opentelemetry",
+    "sentry_sdk",
 }
 
 
@@ -83,7 +85,14 @@ def test_event_functions_load_no_broker_client(name: str) -> None:
     assert not loaded & {"aiokafka", "torch", "sqlalchemy", "numpy", "grpc", "prometheus_client"}
 
 
-def loaded_modules(name: str) -> set[str]:
+def test_tracing_and_error_reports_load_nothing_before_they_are_used() -> None:
+    """Switched on, they cost a start no more than off: Sentry's SDK waits for an error, OpenTelemetry's is unused."""
+    on = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "SENTRY_DSN": "http://public@127.0.0.1:1/1"}
+    loaded = loaded_modules("search", **on)
+    assert not loaded & HEAVY, sorted(loaded & HEAVY)
+
+
+def loaded_modules(name: str, **settings: str) -> set[str]:
     """Return the top-level modules loaded after a function's app was made, in a fresh interpreter."""
     code = (
         "import json, sys\n"
@@ -91,7 +100,7 @@ def loaded_modules(name: str) -> set[str]:
         "create_app()\n"
         "print(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
     )
-    environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PATH": "/usr/bin:/bin"}
+    environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PATH": "/usr/bin:/bin"} | settings
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,6 +1,10 @@
 """One ingestion and one search are each one trace, from the HTTP request to the last event function."""
 
+import asyncio
+import json
 import secrets
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,3 +101,39 @@ async def test_a_trace_that_is_not_sampled_leaves_no_span(api: Api, collector: C
 
     assert not collector.spans(refused)
     assert not collector.spans(new)
+
+
+async def test_the_logs_tell_an_ingestion_by_its_trace_id(api: Api, stack: Stack, collection: str) -> None:
+    """One line a request, an event and a delivery, each with the trace id; neither text, query nor key in any line."""
+    document = {"title": "On logs", "text": f"{SECRET_WORDS} again", "collection": collection}
+    answer = await api.client.post("/documents", json=document)
+    await api.settled(answer.json()["id"])
+    await api.search(SECRET_WORDS, collection=collection)
+    trace_id = answer.headers["x-trace-id"]
+    delivered = [("event_delivered", "extract"), ("event_delivered", "embed"), ("event_delivered", "refresh")]
+    handled = [("event_handled", "extract"), ("event_handled", "embed"), ("event_handled", "refresh")]
+    wanted = sorted([("request_served", "ingest"), *handled, *delivered])
+
+    told: list[tuple[str, str]] = []
+    async with asyncio.timeout(60):
+        while len(told) < len(wanted):
+            lines = [line for line in read_logs(stack.home) if line.get("trace_id") == trace_id]
+            canonical = [line for line in lines if line["event"] in {name for name, _ in wanted}]
+            told = sorted((line["event"], line.get("subscription") or line["function"]) for line in canonical)
+            await asyncio.sleep(0.1)
+
+    assert told == wanted
+    assert all(line["ce_id"] for line in canonical if line["event"] != "request_served")
+    assert {line["outcome"] for line in canonical if line["event"] == "event_handled"} == {"done"}
+    text = "".join(path.read_text(errors="replace") for path in log_files(stack.home))
+    for secret in (*SECRET_WORDS.split(), stack.api_key.rsplit("_", 1)[-1]):
+        assert secret not in text
+
+
+def log_files(home: Path) -> list[Path]:
+    return [home / "logs" / f"{part}.log" for part in ("functions", "bridge")]
+
+
+def read_logs(home: Path) -> list[dict[str, Any]]:
+    lines = [line for path in log_files(home) for line in path.read_text(errors="replace").splitlines()]
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]

@@ -59,3 +59,14 @@ def test_line_breaks_cannot_split_a_header() -> None:
     """A line break in an attribute is percent-encoded, not sent."""
     request = make_request([("ce_specversion", b"1.0"), ("ce_id", b"a\r\nevil: 1")], b"", 0, 0)
     assert request.headers["ce-id"] == "a%0D%0Aevil:%201"
+
+
+def test_a_records_own_traceparent_is_the_last_hop() -> None:
+    """The relay's span goes on in the request; the event's own traceparent stays what it is. A broken hop is none."""
+    hop = b"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
+    headers, value, _ = EVENT.to_kafka()
+    request = make_request([*headers, ("traceparent", hop)], value, 0, 0)
+    assert request.headers["traceparent"] == request.incoming_traceparent == hop.decode()
+    assert request.headers["ce-traceparent"] == EVENT.traceparent
+    broken = make_request([*headers, ("traceparent", b"x\r\ny: z")], value, 0, 0)
+    assert broken.headers["traceparent"] == EVENT.traceparent

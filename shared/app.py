@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
@@ -23,6 +24,15 @@ from shared.tracing import request_span
 from shared.version import VERSION
 
 _QUIET = {"/live", "/ready", "/metrics"}
+
+# FastAPI's would record messages of exceptions, and looks for somebody to record for at every request.
+_NONE_OF_ITS_OWN: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 log = get_log("requests")
 
@@ -105,6 +115,7 @@ def create_function_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NONE_OF_ITS_OWN,
     )
     app.state.name, app.state.settings, app.state.resources = name, settings, held
     install_problem_handlers(app)

@@ -82,7 +82,7 @@ def test_a_real_collector_takes_and_writes_every_field(tmp_path: Path) -> None:
         exporter = SpanExporter(collector.url, {}, "research-kb", {})
         exporter.add(sent)
         assert exporter.flush(GIVE_UP_S)
-        [got] = collector.await_trace(sent.context.trace_id, "POST /search", GIVE_UP_S)
+        [got] = collector.await_trace(sent.context.trace_id, "POST /search", timeout_s=GIVE_UP_S)
         counted = await_metric(scraped, "traces_calls_total")
     assert (got.service, got.span_id, got.kind) == ("research-kb-search", sent.context.span_id, SERVER)
     assert (got.start_ns, got.end_ns, got.error) == (sent.start_ns, sent.end_ns, "HTTP 503")

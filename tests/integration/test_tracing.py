@@ -110,8 +110,8 @@ async def test_the_logs_tell_an_ingestion_by_its_trace_id(api: Api, stack: Stack
     await api.settled(answer.json()["id"])
     await api.search(SECRET_WORDS, collection=collection)
     trace_id = answer.headers["x-trace-id"]
-    delivered = [("event_delivered", "extract"), ("event_delivered", "embed"), ("event_delivered", "refresh")]
-    handled = [("event_handled", "extract"), ("event_handled", "embed"), ("event_handled", "refresh")]
+    delivered = [("event_delivered", name) for name in ("extract", "embed", "refresh", "metrics-sources")]
+    handled = [("event_handled", name) for name in ("extract", "embed", "refresh", "metrics")]
     wanted = sorted([("request_served", "ingest"), *handled, *delivered])
 
     told: list[tuple[str, str]] = []

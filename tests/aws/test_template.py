@@ -74,8 +74,8 @@ def test_the_template_is_valid(tmp_path: Path) -> None:
     planted = tmp_path / "template.yaml"
     planted.write_text(text)
     said = lint(planted)
-    assert "MemorySize" in said
-    assert "MaximumPollers" in said
+    assert "1 is less than the minimum of 128" in said
+    assert "'many' is not of type 'integer'" in said
 
 
 def test_every_function_is_there_with_its_own_image(resources: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
 
 from shared.problems import DependencyUnavailable
 from shared.tracing import is_recording
@@ -36,6 +37,27 @@ def __getattr__(name: str) -> Any:
         OSError,  # ConnectionError and TimeoutError are two of its kinds
     )
     return globals()[name]
+
+
+def address_without_password(dsn: str) -> str:
+    """Return a database's address as it may be shown."""
+    parts = urlsplit(dsn)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}" if user else host))
+
+
+def no_connection() -> tuple[type[BaseException], ...]:
+    """Return what opening a connection raises: for programs, which end with one line (`explain_away`)."""
+    import asyncpg
+
+    refused = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+    return (*__getattr__("UNAVAILABLE"), *refused)
+
+
+def explain_away(dsn: str, exc: BaseException) -> str:
+    """Return one line: which database did not let a program in, why, and what to do."""
+    why = " ".join(str(exc).split()) or type(exc).__name__
+    return f"The database {address_without_password(dsn)} does not let us in: {why}. Start it, or correct DATABASE_URL."
 
 
 def is_temporary(exc: BaseException) -> bool:

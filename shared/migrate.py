@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 
+from shared.database import explain_away, no_connection
 from shared.secret_files import SecretFileError, read_setting
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -66,7 +67,12 @@ def main() -> None:
         sys.exit(str(exc))
     if not dsn:
         sys.exit("DATABASE_URL is not set: name the database, e.g. postgresql://user:password@host/research_kb")
-    names = asyncio.run(migrate(dsn))
+    try:
+        names = asyncio.run(migrate(dsn))
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as exc:
+        sys.exit(f"A migration got no lock in {ATTEMPTS} attempts: {exc}. End long transactions and run it again.")
+    except no_connection() as exc:
+        sys.exit(explain_away(dsn, exc))
     print("migrations applied:", ", ".join(names) if names else "none, up to date")
 
 

@@ -7,6 +7,9 @@ deployments run it after the migrations, so that a wrong model is refused before
 import asyncio
 import sys
 
+from pydantic import ValidationError
+
+from shared.database import explain_away, no_connection
 from shared.models import Model, ModelMismatch, activate, active_model, check_model, find_model, register_model
 from shared.problems import Problem
 from shared.resources import Resources
@@ -49,12 +52,23 @@ async def _registered(held: Resources, name: str, dimension: int) -> Model:
     return model
 
 
+def _settings() -> Settings:
+    """Return the settings; a program ends with a line for each that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        names = [(".".join(str(part) for part in error["loc"]).upper(), error["msg"]) for error in exc.errors()]
+        sys.exit("\n".join(f"{name or 'settings'}: {message}" for name, message in names))
+
+
 async def _main() -> None:
-    held = Resources(Settings())
+    held = Resources(_settings())
     try:
         model = await serving_model(held)
     except Problem as exc:
         sys.exit(f"{exc}\n{exc.action}")
+    except no_connection() as exc:
+        sys.exit(explain_away(held.settings.database_url, exc))
     finally:
         await held.close()
     print(f"embedding model {model.name}, dimension {model.dimension}")

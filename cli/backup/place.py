@@ -4,10 +4,11 @@ import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from cli.configuration import home
 from cli.errors import CommandFailed, UsageError
+from shared.database import address_without_password
 from shared.secret_files import SecretFileError, read_setting
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Place:
     @property
     def said(self) -> str:
         """The database without its password."""
-        return _without_password(self.database_url)
+        return address_without_password(self.database_url)
 
     def libpq(self) -> tuple[str, dict[str, str]]:
         """Return the address for Postgres' programs and their environment.
@@ -35,7 +36,7 @@ class Place:
         """
         password = urlsplit(self.database_url).password
         given = {"PGPASSWORD": unquote(password)} if password else {}
-        return _without_password(self.database_url), os.environ | given | {"PGCONNECT_TIMEOUT": "10"}
+        return address_without_password(self.database_url), os.environ | given | {"PGCONNECT_TIMEOUT": "10"}
 
     async def connect(self) -> "asyncpg.Connection[Any]":
         """Open a connection; CommandFailed where the database does not let us in."""
@@ -48,12 +49,6 @@ class Place:
             raise CommandFailed(
                 "The database does not answer", f"{self.said}: {why}", "Start it, or correct DATABASE_URL."
             ) from exc
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}" if user else host))
 
 
 def find_place() -> Place:

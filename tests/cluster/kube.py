@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ class Cluster:
     kubectl: tuple[str, ...]
     gateway: str
     internal_gateway: str
-    api_key: str
+    api_key: str = field(repr=False)
 
     @classmethod
     def from_environment(cls) -> "Cluster":
@@ -76,6 +76,13 @@ class Cluster:
             if not left:
                 return time.monotonic() - began
             assert time.monotonic() - began < within_s, f"still there after {within_s:.0f} s: {left}"
+            time.sleep(1)
+
+    def await_gone(self, revision: str, within_s: float = ZERO_WITHIN_S) -> None:
+        """Wait until a revision has no pod."""
+        deadline = time.monotonic() + within_s
+        while left := self.run("get", "pods", "-l", f"serving.knative.dev/revision={revision}", "-o", "name").split():
+            assert time.monotonic() < deadline, f"still there after {within_s:.0f} s: {left}"
             time.sleep(1)
 
     def stays(self, service: str) -> bool:

@@ -22,7 +22,7 @@ def owners() -> dict[str, str]:
     documented = set(json.loads((ROOT / "functions" / "health" / "openapi.json").read_text())["paths"])
     with mock.patch.dict(os.environ, {"DATABASE_URL": "postgresql://localhost/none"}):
         apps = create_functions(Resources(Settings()))
-    found = {getattr(route, "path", "").replace(":path}", "}"): name
+    found = {getattr(route, "path_format", ""): name
              for name in HTTP_FUNCTIONS for route in apps[name].routes}  # fmt: skip
     return {path: found[path] for path in documented} | FRAME
 

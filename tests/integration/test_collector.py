@@ -83,21 +83,20 @@ def test_a_real_collector_takes_and_writes_every_field(tmp_path: Path) -> None:
         exporter.add(sent)
         assert exporter.flush(GIVE_UP_S)
         [got] = collector.await_trace(sent.context.trace_id, "POST /search", timeout_s=GIVE_UP_S)
-        counted = await_metric(scraped, "traces_calls_total")
+        counted = await_count(scraped, "traces_calls_total", 1)
     assert (got.service, got.span_id, got.kind) == ("research-kb-search", sent.context.span_id, SERVER)
     assert (got.start_ns, got.end_ns, got.error) == (sent.start_ns, sent.end_ns, "HTTP 503")
     assert got.attributes == {"text": "ünï", "count": "7", "share": 0.5, "yes": True}
     assert 'service_name="research-kb-search"' in counted
     assert 'span_name="POST /search"' in counted
-    assert counted.endswith(" 1")
 
 
-def await_metric(url: str, name: str) -> str:
-    """Return the first sample of a metric, once it is exposed."""
+def await_count(url: str, name: str, value: int) -> str:
+    """Return the sample of a counter once it has `value`; it begins with 0."""
     deadline = time.monotonic() + GIVE_UP_S
     while time.monotonic() < deadline:
-        lines = [line for line in httpx.get(url).text.splitlines() if line.startswith(name)]
-        if lines:
-            return lines[0]
+        samples = [line for line in httpx.get(url).text.splitlines() if line.startswith(name)]
+        if samples and samples[0].endswith(f" {value}"):
+            return samples[0]
         time.sleep(0.2)
-    raise AssertionError(f"{name} is not exposed at {url}")
+    raise AssertionError(f"{name} does not reach {value} at {url}")

@@ -1,5 +1,6 @@
 """Every overlay renders to objects that their schemas and our rules have nothing against."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 import yaml
 
 from tests.manifests.catalogue import RULES
-from tests.manifests.rendering import OVERLAYS, ROOT, Object, overlays
+from tests.manifests.rendering import OVERLAYS, ROOT, Object, overlays, render_folder
 from tests.manifests.rules.naming import folders
+from tests.manifests.rules.references import SECRETS
 from tests.manifests.schemas import FOLDER, complaints, is_native
 
 Rendered = Callable[[str], list[Object]]
@@ -41,6 +43,19 @@ def test_no_object_is_there_twice(overlay: str, rendered: Rendered) -> None:
     seen = [(thing["apiVersion"], thing["kind"], thing["metadata"].get("namespace"), thing["metadata"]["name"])
             for thing in rendered(overlay)]  # fmt: skip
     assert len(seen) == len(set(seen))
+
+
+def test_optional_secrets_are_valid(rendered: Rendered, tmp_path: Path) -> None:
+    """The component that no overlay uses makes three Secrets that the manifests read, valid as the rest."""
+    rendered("prod")  # skips where nothing can be rendered
+    component = os.path.relpath(ROOT / "knative" / "components" / "external-secrets", tmp_path.resolve())
+    kustomization = {"kind": "Kustomization", "components": [component]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    things = render_folder(tmp_path)
+    assert {each["spec"]["target"]["name"] for each in things} <= SECRETS.keys()
+    assert len(things) == 3
+    if FOLDER.is_dir():
+        assert [text for thing in things for text in complaints(thing)] == []
 
 
 def test_base_holds_one_plain_object_a_function() -> None:

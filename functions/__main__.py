@@ -4,14 +4,10 @@ It listens on 0.0.0.0:$PORT (8080 unless set). SIGTERM ends it when the requests
 """
 
 import os
+import signal
 import sys
 from importlib import import_module, util
 from typing import Final
-
-import uvicorn
-from pydantic import ValidationError
-
-from shared.secret_files import SecretFileError
 
 # Below the 30 s that Kubernetes and Knative leave between SIGTERM and SIGKILL; above any request but a book's parsing,
 # whose event is delivered again.
@@ -21,6 +17,13 @@ PORT: Final = "8080"
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
+    # The kernel drops a signal to process 1 that it does not handle: until uvicorn does, an end must come from here.
+    signal.signal(signal.SIGTERM, _end)
+    import uvicorn
+    from pydantic import ValidationError
+
+    from shared.secret_files import SecretFileError
+
     name = (sys.argv[1:] or [os.environ.get("FUNCTION", "")])[0]
     if not name.isidentifier() or util.find_spec(f"functions.{name}") is None:
         print(f"There is no function {name!r} here: name one, e.g. `python -m functions search`.", file=sys.stderr)
@@ -45,6 +48,10 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_S,
     )
     return 0
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ FROM $BASE
 # Triton's Python backend loads Python as a library, which Debian keeps apart.
 RUN python3 -c 'import ctypes, sys; ctypes.CDLL("libpython%d.%d.so.1.0" % sys.version_info[:2])' 2>/dev/null \
  || (apt-get update -qq && apt-get install -qq -y --no-install-recommends \
-     "lib$(python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" && rm -rf /var/lib/apt/lists/*)
+     "lib$(python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" && apt-get clean && rm -rf /var/lib/apt/lists/*)
 COPY deploy/images/final.py /tmp/final.py
 RUN python3 /tmp/final.py && rm /tmp/final.py
 COPY --from=build /app /app

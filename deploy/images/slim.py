@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 FOLDERS = {"tests", "test", "testing_data", "__pycache__"}
+FILES = {"conftest.py"}
 SUFFIXES = {".c", ".h", ".cpp", ".pyx", ".pxd", ".pxi", ".pyi", ".a"}
 
 
@@ -18,7 +19,7 @@ def main(root: Path) -> None:
         for path in sorted(packages.rglob("*"), reverse=True):
             if path.is_dir() and path.name in FOLDERS:
                 shutil.rmtree(path)
-            elif path.is_file() and path.suffix in SUFFIXES:
+            elif path.is_file() and (path.suffix in SUFFIXES or path.name in FILES):
                 path.unlink()
 
 

@@ -15,7 +15,7 @@ TOOLS = ("gcc", "cc", "c++", "make", "ld", "pip", "pip3", "uv", "git")
 def main() -> None:
     """Print findings as JSON."""
     files = [path for path in APP.rglob("*") if path.is_file()]
-    sources = [path for path in files if path.suffix == ".py" and "models/" not in str(path.parent)]
+    sources = [path.resolve() for path in files if path.suffix == ".py" and "models/" not in str(path.parent)]
     stale = [str(path) for path in sources if not list((path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"))]
     found = {
         "tools": [name for name in TOOLS if shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/app/venv/bin")],

@@ -10,7 +10,7 @@ CAPABILITIES = {"caddy": {"NET_BIND_SERVICE"}, "object-store": {"DAC_OVERRIDE"}}
 PUBLISHED_HERE_ONLY = {"prometheus", "grafana"}
 ON_EDGE = {"caddy", "prometheus", "grafana"}
 INTERNAL = {"events", "data", "watch"}
-SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|_KEY|DSN|DATABASE_URL")
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN(?!_)|_KEY|DSN|DATABASE_URL")
 STATEFUL = {"postgres", "kafka", "object-store", "caddy", "prometheus", "grafana"}
 
 

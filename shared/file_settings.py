@@ -1,32 +1,52 @@
-"""Settings classes whose fields may come from files (shared/secret_files.py)."""
+"""Settings classes: fields from arguments, else the environment, else files (shared/secret_files.py).
 
+pydantic-settings does this and much more: its providers for command lines, clouds and file formats are imported with
+it, an eighth of a bare function's start. To type checkers these classes are its own.
+"""
+
+import json
 import os
-from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, get_origin
 
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
+from shared.secret_files import read_setting
 
-from shared.secret_files import SUFFIX, read_setting
+if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings, SettingsConfigDict
+else:
+    from pydantic import BaseModel as BaseSettings
+    from pydantic import ConfigDict as SettingsConfigDict
 
+__all__ = ["FileSettings", "SettingsConfigDict"]
 
-class SecretFileSource(EnvSettingsSource):
-    """The fields of a settings class for which NAME_FILE is set."""
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        named = [name for name in self.settings_cls.model_fields if os.environ.get(name.upper() + SUFFIX)]
-        return {name: read_setting(name.upper()) for name in named}
+_DECODED = (dict, list, tuple, set, frozenset)
 
 
 class FileSettings(BaseSettings):
     """Settings of which each may come from a file: arguments first, then the environment, then files."""
 
+    model_config = SettingsConfigDict(extra="ignore", validate_default=True)
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**(self._read() | given))
+
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the files behind the environment."""
-        return init_settings, env_settings, SecretFileSource(settings_cls)
+    def _read(cls) -> dict[str, Any]:
+        """Return what environment and files have for the fields."""
+        found: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            text = read_setting(name.upper())
+            if text is None:
+                text = os.environ.get(name.upper())  # empty, yet set
+            if text is not None:
+                found[name] = _decoded(text) if get_origin(field.annotation) in _DECODED else text
+        return found
+
+
+def _decoded(text: str) -> Any:
+    """Return the JSON in `text`; other text is the field's to read or to refuse."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

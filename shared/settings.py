@@ -7,9 +7,8 @@ or a file that the variable with _FILE behind its name names.
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
-from shared.file_settings import FileSettings
+from shared.file_settings import FileSettings, SettingsConfigDict
 from shared.token_settings import TokenSettings
 
 

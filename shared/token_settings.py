@@ -4,9 +4,8 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
 
-from shared.file_settings import FileSettings
+from shared.file_settings import FileSettings, SettingsConfigDict
 from shared.tiers import Tier
 
 KEY_KINDS = {
@@ -34,7 +33,7 @@ class TokenSettings(FileSettings):
     token_issuer: str = ""
     token_audience: str = ""
     token_jwks_url: str = ""  # empty: from the issuer's discovery document
-    token_algorithms: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ("RS256", "ES256")
+    token_algorithms: Annotated[tuple[str, ...], BeforeValidator(_split)] = ("RS256", "ES256")
     # Clocks kept by NTP differ by far less than a second; a minute also forgives one that is not.
     token_clock_skew_s: float = Field(default=60.0, ge=0, le=600)
 

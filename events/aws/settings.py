@@ -1,9 +1,8 @@
 """Settings of event functions on Lambda; each field is an environment variable of the same name in capitals."""
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
-from shared.file_settings import FileSettings
+from shared.file_settings import FileSettings, SettingsConfigDict
 
 
 class LambdaSettings(FileSettings):

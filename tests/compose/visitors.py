@@ -14,8 +14,8 @@ from tests.compose.project import GIVE_UP_S, ProdTestFailed, Project
 COLLECTION = "disturbed"
 # What says "not now": the proxy found nobody, the function has not got what it needs.
 TRY_AGAIN = {502, 503, 504}
-SEARCH_PAUSE_S = 0.25
-SUBMIT_PAUSE_S = 0.5
+SEARCH_PAUSE_S = 0.5
+SUBMIT_PAUSE_S = 1.0
 RETRY_PAUSE_S = 0.5
 TIMEOUT_S = 60.0
 

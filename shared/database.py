@@ -29,6 +29,7 @@ def __getattr__(name: str) -> Any:
     globals()[name] = (
         asyncpg.PostgresConnectionError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a connection that ended at a moment which the driver does not expect
         asyncpg.CannotConnectNowError,
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,

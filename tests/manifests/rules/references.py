@@ -11,6 +11,7 @@ SECRETS = {
     "research-kb-object-store": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
     "research-kb-kafka": {"protocol", "sasl.mechanism", "user", "password", "ca.crt"},
     "research-kb-first-key": {"key"},
+    "research-kb-telemetry": {"SENTRY_DSN", "OTEL_EXPORTER_OTLP_HEADERS"},
 }
 # Of overlay dev alone, which brings it.
 DEV = {"object-store-identities"}

@@ -65,7 +65,7 @@ prod-test: ## run docker-compose.prod.yml on images built on $BASE, restart ever
 
 LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
-LOCK_IMAGE = $(LOCK) --override requirements/overrides.in
+LOCK_IMAGE = $(LOCK) --override requirements/images.overrides
 
 lock: ## write the locks anew from requirements/*.in and Kafka's coordinates; UPGRADE=1 takes newer versions
 	@$(BOOTSTRAP) dev

@@ -7,8 +7,9 @@ import random
 import socket
 from collections.abc import Iterable, Mapping
 
-# Below Linux's range for outgoing connections (32768 to 60999), so that no client socket takes a remembered port.
-PORT_RANGE = range(20000, 32000)
+# Below Kubernetes' node ports (30000 to 32767), which a node redirects whoever listens there, and Linux's range for
+# outgoing connections (32768 to 60999), so that no client socket takes a remembered port.
+PORT_RANGE = range(20000, 30000)
 ATTEMPTS = 200
 
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})

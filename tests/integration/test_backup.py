@@ -49,6 +49,8 @@ class Place:
     database_url: str
     object_store_url: str
     triton_url: str
+    home: Path
+    """The stack's: its models have the tokenizer that extraction counts with."""
 
     def variables(self) -> dict[str, str]:
         """What names it to a program."""
@@ -61,7 +63,7 @@ class Place:
     def arguments(self) -> dict[str, Any]:
         """The same for settings made here."""
         said = {"database_url": self.database_url, "object_store_url": self.object_store_url}
-        return said | {"triton_url": self.triton_url, "log_level": "critical"}
+        return said | {"triton_url": self.triton_url, "research_kb_home": self.home, "log_level": "critical"}
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator["asyncpg.Connection[Any]"]:
@@ -84,7 +86,7 @@ async def places(stack: Stack, tmp_path: Path) -> AsyncIterator[Any]:
         await owner.execute(f"CREATE DATABASE {name} TEMPLATE template1")
         made.append(name)
         address = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
-        return Place(address, (tmp_path / name).as_uri(), stack.triton_url)
+        return Place(address, (tmp_path / name).as_uri(), stack.triton_url, stack.home)
 
     yield make
     for name in made:
@@ -199,7 +201,7 @@ async def test_a_restored_system_answers_alike(stack: Stack, api: Api, places: A
     """
     await api.index(title="Kept", text="Quantile treatment effects beyond the mean.", collection="backup-drill")
     questions = ["weak instruments", "How do I check the parallel trends assumption?", "quantile treatment effects"]
-    live = Place(stack.database_url, (stack.home / "objects").as_uri(), stack.triton_url)
+    live = Place(stack.database_url, (stack.home / "objects").as_uri(), stack.triton_url, stack.home)
     backup = tmp_path / "backup"
     before = [await search(api.client, stack.api_key, question) for question in questions]
     assert all(answer["hits"] for answer in before)
@@ -351,7 +353,7 @@ async def test_places_that_do_not_fit_are_refused(small: tuple[Place, Path], pla
     other, backup = small
     (tmp_path / "papers").mkdir()
     (tmp_path / "papers" / "one.pdf").write_bytes(b"%PDF")
-    away = Place("postgresql://nobody:hidden@127.0.0.1:1/none", other.object_store_url, "")
+    away = Place("postgresql://nobody:hidden@127.0.0.1:1/none", other.object_store_url, "", other.home)
     foreign = await places()
     async with foreign.connection() as connection:
         await connection.execute("CREATE TABLE invoices (id int)")

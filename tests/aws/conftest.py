@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
@@ -82,9 +83,9 @@ async def key(rows: Any) -> str:
     return (await create_key(rows, NewKey(name="lambda", tier="premium", scopes=list(SCOPES)))).key
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[str]:
-    """The address of moto's server; the environment's AWS_ variables lead there."""
+    """The address of moto's server; the process's AWS_ variables lead there, until the module's tests are done."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -101,10 +102,11 @@ def aws() -> Iterator[str]:
         location: Any = {"LocationConstraint": "eu-central-1"}
         boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
         yield f"http://{host}:{port}"
+        httpx.post(f"http://{host}:{port}/moto-api/reset").raise_for_status()  # what it holds outlives the server
     server.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def environment(aws: str, lambda_database: str, stack: Stack) -> AsyncIterator[Environment]:
     """The environment, with this deployment's variables."""
     with pytest.MonkeyPatch.context() as patch:
@@ -120,7 +122,7 @@ async def environment(aws: str, lambda_database: str, stack: Stack) -> AsyncIter
         held.thread.shutdown()
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def functions(environment: Environment) -> dict[str, Any]:
     """Every function's handler, made as functions/*/aws.py makes it."""
     made = {}

@@ -1,6 +1,6 @@
 -- What each term of the query adds to the BM25 score of passages.
 -- $1 text query, $2 integer[] collections, $3 bigint[] passages
--- -> passage_id bigint, term text, score float8 (of a passage, most first)
+-- -> passage_id bigint, term text, score float8 (of a passage, most first; equal ones by term)
 WITH statistics AS MATERIALIZED (
     SELECT coalesce(sum(passages), 0)::float8 AS passages FROM collections WHERE id = ANY ($2)
 ),
@@ -14,4 +14,4 @@ SELECT p.passage_id, k.term, p.impact * ln(1 + (s.passages - k.df + 0.5) / (k.df
 FROM known AS k
 JOIN postings AS p ON p.term_id = k.id AND p.passage_id = ANY ($3)
 CROSS JOIN statistics AS s
-ORDER BY p.passage_id, score DESC
+ORDER BY p.passage_id, score DESC, k.term

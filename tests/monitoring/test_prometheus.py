@@ -117,8 +117,13 @@ async def test_prometheus_counts_every_answer(
 
 
 async def _rules_are_healthy(client: httpx.AsyncClient) -> None:
-    """Prometheus has evaluated each rule on real series, without an error."""
-    groups = (await client.get("/api/v1/rules")).json()["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    assert rules
+    """Prometheus evaluates each rule on real series, without an error; the groups' first turns come within 30 s."""
+    async with asyncio.timeout(GIVE_UP_S):
+        while True:
+            groups = (await client.get("/api/v1/rules")).json()["data"]["groups"]
+            rules = [rule for group in groups for rule in group["rules"]]
+            assert rules
+            if all(rule["health"] != "unknown" for rule in rules):  # unknown: not evaluated yet
+                break
+            await asyncio.sleep(1)
     assert {rule["health"] for rule in rules} == {"ok"}, [rule for rule in rules if rule["health"] != "ok"]

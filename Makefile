@@ -78,6 +78,7 @@ lock: ## write the locks anew from requirements/*.in and Kafka's coordinates; UP
 	  $(LOCK_IMAGE) -c requirements/main.txt requirements/$$group.in -o requirements/$$group.txt || exit 1; done
 	@for group in bridge cli triton-models; do \
 	  $(LOCK_IMAGE) -c requirements/main.txt requirements/$$group.in -o requirements/$$group.txt || exit 1; done
+	@$(LOCK) --no-deps -c requirements/main.txt requirements/postgres-clients.in -o requirements/postgres-clients.txt
 	@$(LOCK) --no-deps -c requirements/main.txt requirements/lambda.in -o requirements/lambda.txt
 	@$(LOCK_IMAGE) requirements/triton-gpu.in -o requirements/triton-gpu.txt
 	@$(LOCK) --no-deps requirements/triton-cpu.in -o requirements/triton-cpu.txt

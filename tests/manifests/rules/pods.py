@@ -1,7 +1,17 @@
 """What a function's pod must be: probes, concurrency, timeouts, security, nothing behind a cluster's flag."""
 
 from local.gateway import EVENT_FUNCTIONS
-from tests.manifests.objects import Objects, annotations, containers, function_of, functions, is_ours, pod, title
+from tests.manifests.objects import (
+    Objects,
+    annotations,
+    containers,
+    function_of,
+    functions,
+    is_ours,
+    of_kind,
+    pod,
+    title,
+)
 
 # Off in a cluster as installed (config-features), or refused always.
 FLAGGED_POD = {"nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName",
@@ -92,11 +102,12 @@ def security(things: Objects) -> list[str]:
 
 
 def visibility(things: Objects) -> list[str]:
-    """Event functions are reached within the cluster alone; the others have no such label."""
+    """Event functions are reached within the cluster alone, and behind a Gateway so is every other function."""
+    gateway = bool(of_kind(things, "Gateway"))
     found = []
     for thing in functions(things):
         local = thing["metadata"]["labels"].get("networking.knative.dev/visibility") == "cluster-local"
-        if local != (function_of(thing) in EVENT_FUNCTIONS):
+        if local != (gateway or function_of(thing) in EVENT_FUNCTIONS):
             found.append(f"{title(thing)}: visibility does not fit what it is")
         if any(key.startswith("networking.knative.dev/") for key in annotations(thing)):
             found.append(f"{title(thing)}: visibility is a label of the Service, not of the revision")

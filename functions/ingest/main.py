@@ -13,6 +13,7 @@ from functions.ingest.dead_letters import add_dead_letter_routes
 from functions.ingest.examples import ACCEPT_RESPONSES, DOCUMENT_BODY
 from functions.ingest.files import read_file
 from functions.ingest.inline import InlineDocument
+from functions.ingest.memory import UploadRoom, body_size
 from functions.ingest.ndjson import accept_lines, collection_refused, read_lines
 from functions.ingest.progress import DocumentList, DocumentStatus, State, find_document, list_documents
 from functions.ingest.settings import IngestSettings
@@ -61,32 +62,39 @@ async def _accept_one(held: Resources, caller: Caller, submission: Submission) -
     return ORJSONResponse(body, 200 if receipt.duplicate else 202, headers={"Location": status_url})
 
 
+async def _take_in(request: Request, caller: Caller, settings: IngestSettings, held: Resources) -> Response:
+    """Read, check and store what a request brings, by its content type."""
+    trace_id = request.scope["state"].get("trace_id")
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _accept_one(held, caller, await read_file(request, caller.key_id, trace_id))
+    if kind == "application/json":
+        body = await request.body()
+        # In a thread, here and below: parsing 64 MB takes a second, in which no other request would be served.
+        return await _accept_one(held, caller, await asyncio.to_thread(_read_inline, body, caller, trace_id))
+    if kind == "application/x-ndjson":
+        body = await request.body()
+        limit = settings.max_ndjson_lines
+        good, bad = await asyncio.to_thread(read_lines, body, caller, caller.key_id, trace_id, limit)
+        if not good and not bad:
+            raise Problem(422, "empty-body", "The request has no lines", "", "Send one JSON document a line.")
+        return ORJSONResponse({"items": await accept_lines(held, settings, good, bad)}, 202)
+    detail = f"Content-Type {kind or 'is missing'}."
+    action = "Send multipart/form-data (a file), application/json or application/x-ndjson."
+    raise Problem(415, "unsupported-content-type", "The request's content type is not supported", detail, action)
+
+
 def add_document_routes(app: FastAPI, settings: IngestSettings, held: Resources) -> None:
     """Add the routes below /documents."""
+    room = UploadRoom(settings.upload_memory_bytes, settings.upload_patience_s)
 
     @app.post(
         "/documents", status_code=202, responses=ACCEPT_RESPONSES, openapi_extra=DOCUMENT_BODY, tags=["documents"]
     )
     async def post_document(request: Request, caller: Ingester) -> Response:
         """Take in one document (a file or JSON) or many (NDJSON); what is answered 202 is stored, to be indexed."""
-        trace_id = request.scope["state"].get("trace_id")
-        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind == "multipart/form-data":
-            return await _accept_one(held, caller, await read_file(request, caller.key_id, trace_id))
-        if kind == "application/json":
-            body = await request.body()
-            # In a thread, here and below: parsing 64 MB takes a second, in which no other request would be served.
-            return await _accept_one(held, caller, await asyncio.to_thread(_read_inline, body, caller, trace_id))
-        if kind == "application/x-ndjson":
-            body = await request.body()
-            limit = settings.max_ndjson_lines
-            good, bad = await asyncio.to_thread(read_lines, body, caller, caller.key_id, trace_id, limit)
-            if not good and not bad:
-                raise Problem(422, "empty-body", "The request has no lines", "", "Send one JSON document a line.")
-            return ORJSONResponse({"items": await accept_lines(held, settings, good, bad)}, 202)
-        detail = f"Content-Type {kind or 'is missing'}."
-        action = "Send multipart/form-data (a file), application/json or application/x-ndjson."
-        raise Problem(415, "unsupported-content-type", "The request's content type is not supported", detail, action)
+        async with room.hold(body_size(request, settings.max_document_bytes)):
+            return await _take_in(request, caller, settings, held)
 
     @app.get("/documents", tags=["documents"])
     async def get_documents(

@@ -1,5 +1,7 @@
 """Pods killed while they work."""
 
+import http.client
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +11,7 @@ from tests.cluster.kube import Answer, Cluster
 from tests.cluster.notes import note
 
 DOCUMENTS = 30
-SEARCHES = 60
+KILLS, PAUSE_S = 3, 1.0
 
 
 def kill(cluster: Cluster, *services: str) -> int:
@@ -62,24 +64,36 @@ def test_killed_while_searching(cluster: Cluster, library: str) -> None:
     host = cluster.host("search")
     body = {"query": "instrumental variables", "collection": library, "rerank": False}
     expected = hits(cluster.send(host, "POST", "/search", body))
-    failed, killed = 0, 0
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(cluster.send, host, "POST", "/search", body) for _ in range(SEARCHES)]
-        for _ in range(3):
-            time.sleep(0.5)
-            killed += kill(cluster, "search")
-        for future in asked:
+    over = threading.Event()
+
+    def ask() -> tuple[int, int]:
+        """Search until the last kill is past; return how many were answered, and how many of them had to ask again."""
+        answered, again = 0, 0
+        while not over.is_set():
             try:
-                answer = future.result()
-            except OSError:
+                answer = cluster.send(host, "POST", "/search", body)
+            except (OSError, http.client.HTTPException):
                 answer = Answer(502, b"", 0)
             if answer.status != 200:  # cut off by the kill; asking again must do
-                failed += 1
+                again += 1
                 assert answer.status in {502, 503, 504}, answer.body
                 answer = cluster.send(host, "POST", "/search", body)
             if not answer.json()["degraded"]:
                 assert hits(answer) == expected
-    note("killed_while_searching", killed=killed, searches=SEARCHES, asked_again=failed)
+            answered += 1
+        return answered, again
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask) for _ in range(4)]
+        killed = []
+        for _ in range(KILLS):
+            time.sleep(PAUSE_S)
+            killed.append(kill(cluster, "search"))
+        time.sleep(PAUSE_S)
+        over.set()
+        answered, again = (sum(column) for column in zip(*(future.result() for future in asked), strict=True))
+    note("killed_while_searching", killed=sum(killed), searches=answered, asked_again=again)
+    assert all(killed), killed
 
 
 def hits(answer: Answer) -> list[str]:

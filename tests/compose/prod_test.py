@@ -185,7 +185,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             figures = perform(options.base, Path(folder), not options.no_load, options.built)
     except (ProdTestFailed, NoCompose, subprocess.CalledProcessError) as failure:
-        print(f"prod-test failed: {failure}", file=sys.stderr)
+        before = f" (after: {failure.__context__})" if failure.__context__ else ""
+        print(f"prod-test failed: {failure}{before}", file=sys.stderr)
         return 1
     if options.output:
         options.output.write_text(json.dumps(figures, indent=2))

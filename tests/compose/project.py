@@ -21,6 +21,7 @@ CERTIFICATE = "/data/caddy/pki/authorities/local/root.crt"
 GIVE_UP_S = 900.0
 COMMAND_TIMEOUT_S = 900.0
 PAUSE_S = 1.0
+SETTLE_S = 10.0
 
 
 class ProdTestFailed(Exception):
@@ -101,8 +102,13 @@ class Project:
         os.kill(int(done.stdout), signal.SIGKILL)
 
     def down(self) -> None:
-        """Take everything down, volumes included."""
-        self.compose("down", "--volumes", "--timeout", "30", "--remove-orphans")
+        """Take everything down, volumes included; once more where the engine was not done with a network."""
+        command = ["--profile", "*", "down", "--volumes", "--timeout", "30", "--remove-orphans"]
+        try:
+            self.compose(*command)
+        except ProdTestFailed:
+            time.sleep(SETTLE_S)
+            self.compose(*command)
 
     def speaks_http2(self) -> bool:
         """Return whether TLS is agreed on with the authority's certificate, and HTTP/2 inside it."""

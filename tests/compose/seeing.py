@@ -52,4 +52,4 @@ def read_traces(project: Project) -> None:
 def _service(resource: dict[str, Any]) -> str:
     attributes = resource["resource"]["attributes"]
     found = [each["value"]["stringValue"] for each in attributes if each["key"] == "service.name"]
-    return str(found[0]) if found else ""
+    return str(found[0]).removeprefix("research-kb-") if found else ""

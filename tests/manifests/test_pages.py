@@ -51,6 +51,14 @@ def test_the_selectors_shown_find_what_they_should(own_overlay: list[Object]) ->
     assert {image_name(c) for _, c in containers(of_kind(own_overlay, "Job"))} == {"cli"}
 
 
+def test_a_second_release_is_applied_past_what_sink_bindings_own() -> None:
+    """Whatever applies functions forces conflicts: since the first time Eventing owns their containers."""
+    applied = [line for line in PAGE.splitlines() if line.startswith("kubectl apply --server-side")]
+    whole = [line for line in applied if " -l " not in line]
+    assert whole
+    assert all("--force-conflicts" in line for line in whole)
+
+
 def test_the_secrets_shown_are_those_that_are_read() -> None:
     """The page's table names each Secret of the manifests."""
     assert set(re.findall(r"^\| `(research-kb-[a-z-]+)` \|", PAGE, flags=re.M)) == set(SECRETS)

@@ -44,11 +44,6 @@ class Triton:
         return f"http://{self.settings.address(self.port)}"
 
     @property
-    def metrics_url(self) -> str | None:
-        """Where Prometheus reads the server's own metrics; the stand-in has none."""
-        return None if why_standin() else f"http://{self.settings.address(self.metrics_port)}/metrics"
-
-    @property
     def shared_memory_prefix(self) -> str:
         return f"rkb_{self.settings.key}_"
 

@@ -14,8 +14,6 @@ OURS = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/main.py"))
 # Imported where AWS runs a function, which comes as a package of its own and not as one of these images.
 LAMBDA_ONLY = {"mangum", "boto3", "botocore"}
-# Found by their names in settings or by their frameworks, not by an import.
-NOT_IMPORTED = {"uvloop", "httptools", "uvicorn", "python-multipart", "cryptography"}
 # Where a module's name belongs to no package of this environment, or to several.
 KNOWN = {"google": "protobuf", "triton_python_backend_utils": None, "pgvector": "pgvector"}
 IMAGES = {name: (f"functions/{name}", f"functions/{name}") for name in FUNCTIONS}

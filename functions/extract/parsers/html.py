@@ -29,7 +29,6 @@ _MATH: Final = frozenset({"d-math", "dt-math", "math"})
 _FOOTNOTES: Final = frozenset({"d-footnote", "dt-fn"})
 _CAPTIONS: Final = frozenset({"figcaption", "caption"})
 _VERBATIM: Final = frozenset({"pre", "d-code", "dt-code"})
-_ITEMS: Final = frozenset({"li", "dt", "dd"})
 _LISTS: Final = frozenset({"ul", "ol", "dl"})
 _BLOCKS_IN_CELLS: Final = "p, div, h1, h2, h3, ul, ol, pre, table table"
 _MAIN: Final = "main, [role=main], article"

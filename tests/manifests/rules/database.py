@@ -1,6 +1,7 @@
 """Connections: every function at its largest fits the pooler, and the pooler fits Postgres."""
 
-from tests.manifests.objects import Objects, annotations, functions, named, of_kind, pool_size, title
+from local.gateway import EVENT_FUNCTIONS
+from tests.manifests.objects import Objects, annotations, function_of, functions, named, of_kind, pool_size, title
 
 # For migrations, backups, the operator, a person.
 RESERVED = 20
@@ -9,8 +10,9 @@ STATEMENTS = 100
 
 
 def most_connections(things: Objects) -> int:
-    """Return the connections that all functions open at most."""
-    return sum(int(annotations(thing).get("autoscaling.knative.dev/max-scale", "1000000")) * pool_size(thing)
+    """Return the connections that all functions open at most: their pools, and the door of each that admits callers."""
+    return sum(int(annotations(thing).get("autoscaling.knative.dev/max-scale", "1000000"))
+               * (pool_size(thing) + (function_of(thing) not in EVENT_FUNCTIONS))
                for thing in functions(things))  # fmt: skip
 
 

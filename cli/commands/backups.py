@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from cli.errors import CommandFailed
-from cli.output import AsJson, note, print_json
+from cli.output import AsJson, print_json
 
 if TYPE_CHECKING:
     from cli.backup.manifest import Manifest
@@ -42,8 +42,6 @@ def backup(
     with ProgressDisplay(silent=as_json) as display:
         manifest = _run(make_backup(find_place(), folder, display))
     _tell(folder, manifest, time.monotonic() - started, as_json)
-    for key in manifest.deleted_meanwhile:
-        note(f"deleted while the backup was made, its bytes are not in it: {key}")
 
 
 def restore(
@@ -122,7 +120,6 @@ def _described(folder: Path, manifest: "Manifest", seconds: float, restored: "Re
         "objects": manifest.objects,
         "objects_bytes": manifest.objects_bytes,
         "database_bytes": manifest.database.size_bytes,
-        "deleted_meanwhile": manifest.deleted_meanwhile,
         "seconds": round(seconds, 2),
     }
     if restored is None:

@@ -64,7 +64,9 @@ async def restore_backup(place: Place, folder: Path, display: ProgressDisplay, *
         programs = await _fitting_programs(connection, manifest)
         await _refuse_occupied(connection, place, replace=replace)
         store = Objects(place.object_store_url)
-        before = await store.keys("documents/") if replace else set()
+        before = await store.keys("documents/")
+        if before and not replace:
+            raise _store_occupied(place, len(before))
         parts = list(listed_objects(folder))
         await copy_in(store, parts, folder, lambda done: display.show("objects", done, len(parts)))
         sessions = await connection.fetchval(load_sql(__file__, "other_sessions"))
@@ -121,6 +123,15 @@ async def _refuse_occupied(connection: "asyncpg.Connection[Any]", place: Place, 
             f"{place.said} holds {', '.join(f'{count} {name}' for name, count in held.items())}.",
             "Name an empty database in DATABASE_URL, or give --replace: what it holds is deleted then.",
         )
+
+
+def _store_occupied(place: Place, count: int) -> CommandFailed:
+    return CommandFailed(
+        "The object store is not empty",
+        f"{place.object_store_url} holds {count} objects below documents/.",
+        "Name an empty one in OBJECT_STORE_URL; or, where a failed restore left them or nobody needs them, give "
+        "--replace: what database and store hold is deleted then.",
+    )
 
 
 def _load(programs: Programs, place: Place, dump: Path, display: ProgressDisplay) -> None:

@@ -32,7 +32,7 @@ def backup(
 ) -> None:
     """Write the database and the objects into FOLDER while everything runs.
 
-    DATABASE_URL and OBJECT_STORE_URL name them (default: the embedded stack's); the database without a pooler.
+    DATABASE_URL and OBJECT_STORE_URL name them (neither: the embedded stack's); the database without a pooler.
     """
     from cli.backup.making import make_backup
     from cli.backup.place import find_place
@@ -52,7 +52,7 @@ def restore(
 ) -> None:
     """Restore the backup in FOLDER into an empty database and object store.
 
-    DATABASE_URL and OBJECT_STORE_URL name them (default: the embedded stack's). Every checksum is verified first.
+    DATABASE_URL and OBJECT_STORE_URL name them (neither: the embedded stack's). Every checksum is verified first.
     """
     from cli.backup.place import find_place
     from cli.backup.restoring import check_backup, restore_backup
@@ -75,7 +75,7 @@ def resume(as_json: AsJson = False) -> None:
     from cli.backup.place import find_place
     from cli.backup.resuming import resume_place
 
-    documents = _run(resume_place(find_place()))
+    documents = _run(resume_place(find_place(objects=False)))
     print_json({"unfinished_documents": documents}) if as_json else print(f"{documents} unfinished documents go on")
 
 

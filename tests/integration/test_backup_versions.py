@@ -48,6 +48,7 @@ async def nothing() -> None:
 @pytest.fixture
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let things happen during a backup: `before` the first, second, ... copying of what rows name, or `after` it."""
+
     def arrange(*, before: tuple[Happening, ...] = (), after: tuple[Happening, ...] = ()) -> None:
         firsts, lasts = iter(before), iter(after)
 

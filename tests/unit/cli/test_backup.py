@@ -94,15 +94,41 @@ def test_the_environment_names_the_place_or_the_stack_does(tmp_path: Path, monke
     monkeypatch.setenv("RESEARCH_KB_HOME", str(tmp_path))
     with pytest.raises(UsageError, match="No database is named"):
         find_place()
-    (tmp_path / "run").mkdir()
-    addresses = {"DATABASE_URL": "postgresql://u:p@h:1/d", "OBJECT_STORE_URL": "file:///objects"}
-    (tmp_path / "run" / "stack.json").write_text(json.dumps({"addresses": addresses}))
+    make_stack(tmp_path)
     assert find_place() == Place("postgresql://u:p@h:1/d", "file:///objects")
     monkeypatch.setenv("OBJECT_STORE_URL", "s3://bucket/prefix")
-    assert find_place().object_store_url == "s3://bucket/prefix"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://other/d")
+    assert find_place() == Place("postgresql://other/d", "s3://bucket/prefix")
     monkeypatch.setenv("DATABASE_URL", "mysql://h/d")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="not an address"):
         find_place()
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [({"DATABASE_URL": "postgresql://h/drill"}, "OBJECT_STORE_URL"), ({"OBJECT_STORE_URL": "s3://b"}, "DATABASE_URL")],
+)
+def test_half_a_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], lacks: str
+) -> None:
+    """A drill's database with the running stack's objects would cost the stack its documents."""
+    make_stack(tmp_path)
+    monkeypatch.setenv("RESEARCH_KB_HOME", str(tmp_path))
+    monkeypatch.delenv(lacks, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"without {lacks}") as caught:
+        find_place()
+    assert caught.value.exit_code == 2
+    expected = given.get("DATABASE_URL", "postgresql://u:p@h:1/d")
+    assert find_place(objects=False).database_url == expected
+
+
+def make_stack(folder: Path) -> None:
+    """What a running embedded stack leaves in its home."""
+    (folder / "run").mkdir()
+    addresses = {"DATABASE_URL": "postgresql://u:p@h:1/d", "OBJECT_STORE_URL": "file:///objects"}
+    (folder / "run" / "stack.json").write_text(json.dumps({"addresses": addresses}))
 
 
 def test_a_password_is_no_argument() -> None:

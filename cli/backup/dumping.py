@@ -66,6 +66,7 @@ async def dump_place(
     await _refuse_lost(connection, place, await copies.take(await _keys(connection)))
     for _ in range(SNAPSHOTS):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # pg_dump is what works
             named = await _keys(connection)
             missing = await copies.take(named)
             if not missing:

@@ -1,5 +1,6 @@
 """Backups of sources that have several versions, or change while they are copied."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -194,4 +195,16 @@ async def test_what_goes_too_fast_is_no_backup(
     await replace()
     meanwhile(before=(replace,) * 3)
     assert (await refusal(back_up(place, tmp_path / "backup"))).title.startswith("Documents are replaced or deleted")
+    assert (await back_up(place, tmp_path / "backup")).objects == 1
+
+
+async def test_a_long_dump_is_no_idle_transaction(places: Any, tmp_path: Path, meanwhile: Callable[..., None]) -> None:
+    """The session that holds the snapshot waits for copies and pg_dump, longer than servers let sessions be idle."""
+    place = await places()
+    await migrate(place.database_url)
+    await submit(place, "One.")
+    async with place.connection() as connection:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '200ms'")
+    meanwhile(before=(nothing, partial(asyncio.sleep, 1)))
     assert (await back_up(place, tmp_path / "backup")).objects == 1

@@ -1,13 +1,13 @@
 """Copying objects out of the store and back, several at a time."""
 
 import asyncio
+import contextlib
 import hashlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from cli.backup.manifest import LISTING, OBJECTS, Checked, check_file
+from cli.backup.manifest import OBJECTS, Checked, check_file
 from shared.objects import Objects
 from shared.problems import Problem
 
@@ -19,9 +19,8 @@ Result = TypeVar("Result")
 Progress = Callable[[int], None]
 
 
-async def copy_out(store: Objects, keys: list[str], folder: Path, progress: Progress) -> list[str]:
-    """Copy the objects below `folder`, list them in LISTING, and return the keys of those that are not there."""
-    missing: list[str] = []
+async def copy_out(store: Objects, keys: list[str], folder: Path, progress: Progress) -> dict[str, Checked]:
+    """Copy the objects below `folder`; return what was copied by key: those that are not there are left out."""
 
     async def fetch(key: str) -> Checked | None:
         try:
@@ -32,18 +31,24 @@ async def copy_out(store: Objects, keys: list[str], folder: Path, progress: Prog
             return None
         return await asyncio.to_thread(_write, folder / OBJECTS / key, key, body)
 
+    copied: dict[str, Checked] = {}
     done = 0
     (folder / OBJECTS).mkdir(mode=0o700, exist_ok=True)
-    with (folder / LISTING).open("w") as listing:
-        async for key, part in _each(keys, fetch):
-            done += 1
-            progress(done)
-            if part is None:
-                missing.append(key)
-                continue
-            said = {"key": part.name, "size_bytes": part.size_bytes, "sha256": part.sha256}
-            listing.write(json.dumps(said) + "\n")
-    return missing
+    async for key, part in _each(keys, fetch):
+        done += 1
+        progress(done)
+        if part is not None:
+            copied[key] = part
+    return copied
+
+
+def discard(folder: Path, keys: Iterable[str]) -> None:
+    """Delete copies, and folders that held nothing else: their names would be a trace."""
+    for key in keys:
+        path = folder / OBJECTS / key
+        path.unlink()
+        with contextlib.suppress(OSError):  # not empty
+            path.parent.rmdir()
 
 
 async def check_objects(parts: Iterable[Checked], folder: Path, progress: Progress) -> None:
@@ -76,9 +81,7 @@ def _write(path: Path, key: str, body: bytes) -> Checked:
     return Checked(key, len(body), hashlib.sha256(body).hexdigest())
 
 
-async def _each(
-    items: Iterable[Item], work: Callable[[Item], Awaitable[Result]]
-) -> AsyncIterator[tuple[Item, Result]]:
+async def _each(items: Iterable[Item], work: Callable[[Item], Awaitable[Result]]) -> AsyncIterator[tuple[Item, Result]]:
     """Yield each item with its result as they become ready, AT_ONCE under way; the first failure ends all."""
     left = iter(items)
     running: dict[asyncio.Future[Result], Item] = {}

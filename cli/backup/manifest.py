@@ -5,8 +5,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,6 @@ class Manifest:
     listing: Checked
     objects: int
     objects_bytes: int
-    deleted_meanwhile: list[str]  # keys whose documents were deleted between the dump and the copy
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -84,7 +83,8 @@ def read_manifest(folder: Path) -> Manifest:
             "Restore it with the release that made it.",
         )
     try:
-        return Manifest(**said | {"database": Checked(**said["database"]), "listing": Checked(**said["listing"])})
+        checked = {name: Checked(**said[name]) for name in ("database", "listing")}
+        return Manifest(**{field.name: said[field.name] for field in fields(Manifest)} | checked)
     except (TypeError, KeyError) as exc:
         raise Unusable("The backup's manifest is damaged", f"{folder / MANIFEST}: {exc}", "Use another.") from exc
 
@@ -133,6 +133,14 @@ def hash_file(path: Path) -> str:
 def measure(folder: Path, name: str) -> Checked:
     """Return a file of the backup with its size and SHA-256."""
     return Checked(name, (folder / name).stat().st_size, hash_file(folder / name))
+
+
+def write_listing(folder: Path, parts: Iterable[Checked]) -> None:
+    """Write which objects a backup has, as `listed_objects` reads it."""
+    with (folder / LISTING).open("w") as file:
+        for part in parts:
+            said = {"key": part.name, "size_bytes": part.size_bytes, "sha256": part.sha256}
+            file.write(json.dumps(said) + "\n")
 
 
 def listed_objects(folder: Path) -> Iterator[Checked]:

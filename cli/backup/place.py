@@ -1,4 +1,4 @@
-"""Where the database and the objects are: DATABASE_URL and OBJECT_STORE_URL, else the embedded stack's."""
+"""Where the database and the objects are: DATABASE_URL and OBJECT_STORE_URL, or the embedded stack's two."""
 
 import json
 import os
@@ -51,29 +51,39 @@ class Place:
             ) from exc
 
 
-def find_place() -> Place:
-    """Return what the environment names, and for the rest what the embedded stack of this home uses."""
+def find_place(*, objects: bool = True) -> Place:
+    """Return what the environment names, else what the embedded stack of this home uses: never one of each.
+
+    Without `objects` only the database matters, and the store's address is nothing to go by.
+    """
     try:
-        database, objects = read_setting("DATABASE_URL"), read_setting("OBJECT_STORE_URL")
+        named = {name: read_setting(name) for name in ("DATABASE_URL", "OBJECT_STORE_URL")}
     except SecretFileError as exc:
         raise UsageError("A setting could not be read", str(exc), "Correct the variable or the file.") from exc
-    stack = {} if database and objects else _stack_addresses()
-    database = database or stack.get("DATABASE_URL")
+    given = [name for name, value in named.items() if value]
+    if objects and len(given) == 1:
+        raise UsageError(
+            "Database and object store belong together",
+            f"{given[0]} is set without {next(name for name in named if name not in given)}.",
+            "Set both, or neither for the embedded stack's.",
+        )
+    addresses = named if named["DATABASE_URL"] else _stack_addresses()
+    database = addresses.get("DATABASE_URL")
     if not database:
         raise UsageError(
             "No database is named",
             f"DATABASE_URL is not set, and no embedded stack runs in {home()}.",
-            "Set DATABASE_URL (and OBJECT_STORE_URL), or start the stack with `research-kb up --detach`.",
+            "Set DATABASE_URL and OBJECT_STORE_URL, or start the stack with `research-kb up --detach`.",
         )
     if urlsplit(database).scheme not in {"postgresql", "postgres"}:
         raise UsageError("DATABASE_URL is not an address", "", "Give it as postgresql://user:password@host/database.")
-    return Place(database, objects or stack.get("OBJECT_STORE_URL") or (home().resolve() / "objects").as_uri())
+    return Place(database, addresses.get("OBJECT_STORE_URL") or (home().resolve() / "objects").as_uri())
 
 
-def _stack_addresses() -> dict[str, str]:
+def _stack_addresses() -> dict[str, str | None]:
     try:
         record = json.loads((home() / "run" / "stack.json").read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    addresses: dict[str, str] = record.get("addresses") or {}
+    addresses: dict[str, str | None] = record.get("addresses") or {}
     return addresses

@@ -1,13 +1,13 @@
 """Restoring a backup: everything is checked before anything is changed, and the database changes in one transaction."""
 
 import asyncio
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.backup.copying import check_objects, copy_in
-from cli.backup.manifest import CHUNK_BYTES, DATABASE, Manifest, Unusable, check_file, listed_objects, read_manifest
+from cli.backup.loading import load_dump
+from cli.backup.manifest import DATABASE, Manifest, Unusable, check_file, listed_objects, read_manifest
 from cli.backup.place import Place
 from cli.backup.programs import Programs, find_programs
 from cli.backup.resuming import resume_documents
@@ -20,9 +20,6 @@ from shared.objects import Objects
 
 if TYPE_CHECKING:
     import asyncpg
-
-EMPTY = Path(__file__).parent / "sql" / "empty.sql"
-MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -64,11 +61,13 @@ async def restore_backup(place: Place, folder: Path, display: ProgressDisplay, *
         programs = await _fitting_programs(connection, manifest)
         await _refuse_occupied(connection, place, replace=replace)
         store = Objects(place.object_store_url)
-        before = await store.keys("documents/") if replace else set()
+        before = await store.keys("documents/")
+        if before and not replace:
+            raise _store_occupied(place, len(before))
         parts = list(listed_objects(folder))
         await copy_in(store, parts, folder, lambda done: display.show("objects", done, len(parts)))
         sessions = await connection.fetchval(load_sql(__file__, "other_sessions"))
-        await asyncio.to_thread(_load, programs, place, folder / DATABASE, display)
+        await asyncio.to_thread(load_dump, programs, place, folder / DATABASE, display)
         await _check_rows(connection, manifest)
         fresh = await migrate(place.database_url)
         resumed = await resume_documents(connection)
@@ -123,57 +122,13 @@ async def _refuse_occupied(connection: "asyncpg.Connection[Any]", place: Place, 
         )
 
 
-def _load(programs: Programs, place: Place, dump: Path, display: ProgressDisplay) -> None:
-    """Empty the database and load the dump in one transaction: until it is committed, nothing has changed."""
-    url, environment = place.libpq()
-    read = [programs.path("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", "--file=-", str(dump)]
-    write = [programs.path("psql"), "-X", "-q", "--no-password", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
-    write += [f"--dbname={url}", f"--file={EMPTY}", "--file=-"]
-    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-    with (
-        subprocess.Popen(read, stdout=pipe, stderr=pipe) as reader,
-        subprocess.Popen(write, stdin=pipe, stdout=quiet, stderr=pipe, env=environment) as writer,
-    ):
-        try:
-            cut_off = _pump(reader, writer, display)
-            failed = "" if cut_off else _last_words(reader)
-        except BaseException:
-            writer.kill()
-            reader.kill()
-            raise
-        if failed:
-            writer.kill()  # before its input ends: a dump that ended half way would be committed
-            raise CommandFailed("pg_restore failed", failed, "The database is as it was. Use another backup.")
-        if not cut_off and writer.stdin:
-            writer.stdin.close()
-        reader.kill() if cut_off else None
-        said = _last_words(writer)
-    if said:
-        action = "The database is as it was. Correct what it names; stop the functions if locks are in the way."
-        raise CommandFailed("psql could not load the dump", said, action)
-
-
-def _pump(reader: "subprocess.Popen[bytes]", writer: "subprocess.Popen[bytes]", display: ProgressDisplay) -> bool:
-    """Pass everything on; True when the writer ended before it had everything."""
-    assert reader.stdout  # noqa: S101 -- asked for by its opener
-    assert writer.stdin  # noqa: S101 -- asked for by its opener
-    passed = 0
-    while chunk := reader.stdout.read(CHUNK_BYTES):
-        try:
-            writer.stdin.write(chunk)
-            writer.stdin.flush()
-        except BrokenPipeError:
-            return True
-        passed += len(chunk)
-        display.show("load, MB", passed // MEGABYTE, None)
-    return False
-
-
-def _last_words(program: "subprocess.Popen[bytes]") -> str:
-    """Wait for a program's end; return what it complained of, or nothing after a success."""
-    said = program.stderr.read().decode(errors="replace").strip() if program.stderr else ""
-    code = program.wait()
-    return (said[-2000:] or f"It ended with code {code}.") if code else ""
+def _store_occupied(place: Place, count: int) -> CommandFailed:
+    return CommandFailed(
+        "The object store is not empty",
+        f"{place.object_store_url} holds {count} objects below documents/.",
+        "Name an empty one in OBJECT_STORE_URL; or, where a failed restore left them or nobody needs them, give "
+        "--replace: what database and store hold is deleted then.",
+    )
 
 
 async def _check_rows(connection: "asyncpg.Connection[Any]", manifest: Manifest) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from cli.errors import CommandFailed
-from cli.output import AsJson, note, print_json
+from cli.output import AsJson, print_json
 
 if TYPE_CHECKING:
     from cli.backup.manifest import Manifest
@@ -32,7 +32,7 @@ def backup(
 ) -> None:
     """Write the database and the objects into FOLDER while everything runs.
 
-    DATABASE_URL and OBJECT_STORE_URL name them (default: the embedded stack's); the database without a pooler.
+    DATABASE_URL and OBJECT_STORE_URL name them (neither: the embedded stack's); the database without a pooler.
     """
     from cli.backup.making import make_backup
     from cli.backup.place import find_place
@@ -42,8 +42,6 @@ def backup(
     with ProgressDisplay(silent=as_json) as display:
         manifest = _run(make_backup(find_place(), folder, display))
     _tell(folder, manifest, time.monotonic() - started, as_json)
-    for key in manifest.deleted_meanwhile:
-        note(f"deleted while the backup was made, its bytes are not in it: {key}")
 
 
 def restore(
@@ -54,7 +52,7 @@ def restore(
 ) -> None:
     """Restore the backup in FOLDER into an empty database and object store.
 
-    DATABASE_URL and OBJECT_STORE_URL name them (default: the embedded stack's). Every checksum is verified first.
+    DATABASE_URL and OBJECT_STORE_URL name them (neither: the embedded stack's). Every checksum is verified first.
     """
     from cli.backup.place import find_place
     from cli.backup.restoring import check_backup, restore_backup
@@ -77,7 +75,7 @@ def resume(as_json: AsJson = False) -> None:
     from cli.backup.place import find_place
     from cli.backup.resuming import resume_place
 
-    documents = _run(resume_place(find_place()))
+    documents = _run(resume_place(find_place(objects=False)))
     print_json({"unfinished_documents": documents}) if as_json else print(f"{documents} unfinished documents go on")
 
 
@@ -122,7 +120,6 @@ def _described(folder: Path, manifest: "Manifest", seconds: float, restored: "Re
         "objects": manifest.objects,
         "objects_bytes": manifest.objects_bytes,
         "database_bytes": manifest.database.size_bytes,
-        "deleted_meanwhile": manifest.deleted_meanwhile,
         "seconds": round(seconds, 2),
     }
     if restored is None:

@@ -11,7 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from cli.backup.copying import check_objects, copy_in, copy_out
-from cli.backup.manifest import LISTING, OBJECTS, Unusable, is_incomplete, listed_objects
+from cli.backup.manifest import LISTING, OBJECTS, Unusable, is_incomplete, listed_objects, write_listing
 from cli.backup.place import Place, find_place
 from cli.backup.programs import NAMES, find_programs
 from cli.errors import CommandFailed, UsageError
@@ -94,15 +94,41 @@ def test_the_environment_names_the_place_or_the_stack_does(tmp_path: Path, monke
     monkeypatch.setenv("RESEARCH_KB_HOME", str(tmp_path))
     with pytest.raises(UsageError, match="No database is named"):
         find_place()
-    (tmp_path / "run").mkdir()
-    addresses = {"DATABASE_URL": "postgresql://u:p@h:1/d", "OBJECT_STORE_URL": "file:///objects"}
-    (tmp_path / "run" / "stack.json").write_text(json.dumps({"addresses": addresses}))
+    make_stack(tmp_path)
     assert find_place() == Place("postgresql://u:p@h:1/d", "file:///objects")
     monkeypatch.setenv("OBJECT_STORE_URL", "s3://bucket/prefix")
-    assert find_place().object_store_url == "s3://bucket/prefix"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://other/d")
+    assert find_place() == Place("postgresql://other/d", "s3://bucket/prefix")
     monkeypatch.setenv("DATABASE_URL", "mysql://h/d")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="not an address"):
         find_place()
+
+
+@pytest.mark.parametrize(
+    ("given", "lacks"),
+    [({"DATABASE_URL": "postgresql://h/drill"}, "OBJECT_STORE_URL"), ({"OBJECT_STORE_URL": "s3://b"}, "DATABASE_URL")],
+)
+def test_half_a_place_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], lacks: str
+) -> None:
+    """A drill's database with the running stack's objects would cost the stack its documents."""
+    make_stack(tmp_path)
+    monkeypatch.setenv("RESEARCH_KB_HOME", str(tmp_path))
+    monkeypatch.delenv(lacks, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"without {lacks}") as caught:
+        find_place()
+    assert caught.value.exit_code == 2
+    expected = given.get("DATABASE_URL", "postgresql://u:p@h:1/d")
+    assert find_place(objects=False).database_url == expected
+
+
+def make_stack(folder: Path) -> None:
+    """What a running embedded stack leaves in its home."""
+    (folder / "run").mkdir()
+    addresses = {"DATABASE_URL": "postgresql://u:p@h:1/d", "OBJECT_STORE_URL": "file:///objects"}
+    (folder / "run" / "stack.json").write_text(json.dumps({"addresses": addresses}))
 
 
 def test_a_password_is_no_argument() -> None:
@@ -114,7 +140,7 @@ def test_a_password_is_no_argument() -> None:
 
 
 async def test_objects_travel_from_s3_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes, sizes and checksums are listed; what is not there is reported; what was changed is refused."""
+    """Bytes, sizes and checksums are listed; what is not there is left out; what was changed is refused."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     try:
@@ -132,12 +158,14 @@ async def test_objects_travel_from_s3_and_back(tmp_path: Path, monkeypatch: pyte
         for key, body in bodies.items():
             await one.put(key, body)
         shown: list[int] = []
-        missing = await copy_out(one, [*bodies, "documents/source/gone"], tmp_path, shown.append)
-        assert (missing, shown) == (["documents/source/gone"], list(range(1, 14)))
-        parts = list(listed_objects(tmp_path))
-        assert {part.name: part.sha256 for part in parts} == {
+        copied = await copy_out(one, [*bodies, "documents/source/gone"], tmp_path, shown.append)
+        assert shown == list(range(1, 14))
+        assert {key: part.sha256 for key, part in copied.items()} == {
             key: hashlib.sha256(body).hexdigest() for key, body in bodies.items()
         }
+        write_listing(tmp_path, copied.values())
+        parts = list(listed_objects(tmp_path))
+        assert parts == list(copied.values())
         await copy_in(other, parts, tmp_path, shown.append)
         assert {key: await other.get(key) for key in await other.keys("documents/")} == bodies
         (tmp_path / OBJECTS / "documents/source/3").write_bytes(b"yyy")

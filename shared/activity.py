@@ -1,7 +1,8 @@
 """Noting what was served and refused, so that it is counted though no process of a function lives to be asked.
 
 A request's note is written by the statement that gives its lease back, before the client has its whole answer: an
-answer is noted or nobody has got it. Refusals cost nothing of the kind: they are counted here and noted once a second.
+answer is noted or nobody has got it. Refusals cost nothing of the kind: they are counted here and noted once a second,
+and before a process that is frozen between requests stands still.
 """
 
 import asyncio
@@ -36,6 +37,8 @@ class Activity:
         self._cold = True
         self._refused: Counter[tuple[str, str]] = Counter()
         self._noting_refusals = False
+        self._noting = asyncio.Lock()
+        self._settled_at = float("-inf")
         self._closing = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -68,6 +71,17 @@ class Activity:
         if not self._noting_refusals:
             self._noting_refusals = True
             self._start(self._note_refusals_regularly())
+
+    async def settle(self) -> None:
+        """Note refusals before the process stands still.
+
+        At most once a second, whatever is noted regularly: a flood's rest is noted during a later request.
+        """
+        async with self._noting:
+            now = asyncio.get_running_loop().time()
+            if self._refused and now - self._settled_at >= REFUSALS_EVERY_S:
+                self._settled_at = now
+                await self._note_refusals()
 
     async def close(self) -> None:
         """Note what is left; give up what the database does not take now."""
@@ -106,20 +120,26 @@ class Activity:
     async def _note_refusals_regularly(self) -> None:
         while self._refused:
             await self._pause(REFUSALS_EVERY_S)
-            taken, self._refused = self._refused, Counter()
-            try:
-                await self._note_refusals(taken)
-            except DependencyUnavailable as exc:
-                log.warning("refusals_kept", reason=str(exc.__cause__))
-                self._refused += taken
-                if self._closing.is_set():
-                    break
+            async with self._noting:
+                noted = await self._note_refusals()
+            if not noted and self._closing.is_set():
+                break
         self._noting_refusals = False
 
-    async def _note_refusals(self, counts: Counter[tuple[str, str]]) -> None:
+    async def _note_refusals(self) -> bool:
+        """Note what was refused since the last time; keep it and return False where the database does not take it."""
         from shared.database import load_sql
 
+        if not self._refused:
+            return True
+        taken, self._refused = self._refused, Counter()
         notes = [
-            json.dumps({"reason": reason, "tier": tier, "count": count}) for (reason, tier), count in counts.items()
+            json.dumps({"reason": reason, "tier": tier, "count": count}) for (reason, tier), count in taken.items()
         ]
-        await self._door.fetchrow(load_sql(__file__, "note_activity"), "refusals", notes)
+        try:
+            await self._door.fetchrow(load_sql(__file__, "note_activity"), "refusals", notes)
+        except DependencyUnavailable as exc:
+            log.warning("refusals_kept", reason=str(exc.__cause__))
+            self._refused += taken
+            return False
+        return True

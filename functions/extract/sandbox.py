@@ -20,6 +20,9 @@ _FRAME: Final = 4
 _GRACE_S: Final = 10.0
 # A worker asked to end does so at once, unless the machine is in trouble.
 _END_S: Final = 3.0
+# What an interpreter needs to start and to find its modules (in AWS Lambda's images its own library lies where
+# LD_LIBRARY_PATH says). Nothing else: a document must find no secret.
+_KEPT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 # A worker's imports take some 40 MB; after this long without work it is let go.
 _IDLE_S: Final = 120.0
 
@@ -36,8 +39,7 @@ class _Worker:
 
     @classmethod
     async def start(cls) -> "_Worker":
-        # A session of its own, so that its children can be ended with it; nothing secret in its environment.
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ}
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -46,7 +48,7 @@ class _Worker:
             stdout=asyncio.subprocess.PIPE,
             cwd=Path(__file__).parents[2],
             env=kept,
-            start_new_session=True,
+            start_new_session=True,  # so that its children can be ended with it
         )
         return cls(process)
 

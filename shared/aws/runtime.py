@@ -52,6 +52,8 @@ def thaw() -> None:
 def settle(app: "FastAPI") -> None:
     """Finish what a server would do in the background: the environment freezes as soon as the handler returns."""
     held = app.state.resources
+    if hasattr(app.state, "activity"):  # of those that admit requests
+        run(app.state.activity.settle())
     if held.settings.publishes:
         run(held.publisher.settle(SETTLING_S))
     telemetry.finish_now()

@@ -23,6 +23,7 @@ from shared.aws import runtime
 from shared.aws.http import HttpHandler
 from shared.database import open_pool
 from tests.aws.lambda_events import Context
+from tests.aws.sam_template import read_template
 from tests.conftest import Stack
 from tests.integration.bridge_rig import serve_postgres
 
@@ -137,3 +138,16 @@ def creator(name: str) -> Callable[[], FastAPI]:
     """Return the `create_app` of a function."""
     create: Callable[[], FastAPI] = importlib.import_module(f"functions.{name}.main").create_app
     return create
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    """The SAM template."""
+    return read_template()
+
+
+@pytest.fixture(scope="session")
+def resources(template: dict[str, Any]) -> dict[str, Any]:
+    """What the template makes."""
+    found: dict[str, Any] = template["Resources"]
+    return found

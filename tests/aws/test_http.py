@@ -1,5 +1,6 @@
 """Every HTTP function behind API Gateway (v1, v2) and a load balancer, with a real Postgres and moto's S3."""
 
+import asyncio
 import json
 import uuid
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared.activity import REFUSALS_EVERY_S
 from tests.aws.conftest import Environment
 from tests.aws.lambda_events import body_of, headers_of, request_event
 
@@ -14,6 +16,7 @@ pytestmark = pytest.mark.stack
 KINDS = ["api_gateway_v1", "api_gateway_v2", "alb"]
 JSON = {"Content-Type": "application/json"}
 ROOT = Path(__file__).parents[2]
+REFUSALS = "SELECT count(*) FROM activity WHERE kind = 'refusals' AND note ->> 'reason' = 'malformed'"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,6 +60,18 @@ async def test_a_problem_is_text(
     assert answer["isBase64Encoded"] is False
     assert headers_of(answer)["content-type"] == "application/problem+json"
     assert json.loads(answer["body"])["status"] == 401
+
+
+async def test_a_refusal_is_noted_before_the_environment_freezes(
+    environment: Environment, functions: dict[str, Any], rows: Any
+) -> None:
+    """When the handler has returned the row is there, though nothing runs in the environment any more."""
+    await asyncio.sleep(REFUSALS_EVERY_S)  # other tests' refusals may have had this second's row
+    headers = {"X-API-Key": "no key at all", **JSON}
+    before = await rows.fetchval(REFUSALS)
+    answer = await environment.call(functions["search"], request_event("alb", "POST", "/search", headers, "{}"))
+    assert answer["statusCode"] == 401
+    assert await rows.fetchval(REFUSALS) == before + 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

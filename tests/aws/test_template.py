@@ -8,56 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from fastapi.routing import APIRoute
 
 from events.aws.settings import LambdaSettings
-from events.bridge.settings import BridgeSettings
 from events.topics import TOPICS
-from shared.settings import Settings
+from tests.aws.sam_template import ROOT, TEMPLATE, functions_of, handler_of, of_type
 
-ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "deploy" / "lambda" / "template.yaml"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
 MOST_CONNECTIONS = 400
 """What docs/deploy-lambda.md asks of the pooler."""
 POOL, DOOR = 2, 1
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as plain values."""
-
-
-def _short_form(loader: _Loader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return node.value
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    raise TypeError(f"unexpected node {node}")
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-@pytest.fixture(scope="module")
-def resources() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(TEMPLATE.read_text(), _Loader)["Resources"]  # noqa: S506 -- a SafeLoader
-    return found
-
-
-def of_type(resources: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    return {name: item["Properties"] for name, item in resources.items() if item["Type"] == kind}
-
-
-def handler_of(properties: dict[str, Any]) -> str:
-    """Return the function's name, from the command of its image."""
-    match = re.fullmatch(r"functions\.(\w+)\.aws\.handler", properties["ImageConfig"]["Command"][0])
-    assert match, properties["ImageConfig"]
-    return match.group(1)
-
-
-def functions_of(resources: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {handler_of(each): each for each in of_type(resources, "AWS::Serverless::Function").values()}
 
 
 def lint(path: Path) -> str:
@@ -134,18 +94,3 @@ def test_connections_fit_the_database(resources: dict[str, Any]) -> None:
         total += each["ReservedConcurrentExecutions"] * (POOL + (DOOR if is_http else 0))
     assert total <= MOST_CONNECTIONS, total
     assert str(MOST_CONNECTIONS) in (ROOT / "docs" / "deploy-lambda.md").read_text()
-
-
-def test_every_variable_is_a_setting(resources: dict[str, Any]) -> None:
-    """What the functions and the relay are given, they read; the relay has all that it requires."""
-    variables = yaml.load(TEMPLATE.read_text(), _Loader)["Globals"]["Function"]["Environment"]["Variables"]  # noqa: S506 -- a SafeLoader
-    names = {name.removesuffix("_SECRET").lower() for name in variables}
-    assert names <= set(Settings.model_fields)
-    assert "database_url" in names
-    container = of_type(resources, "AWS::ECS::TaskDefinition")["RelayTask"]["ContainerDefinitions"][0]
-    given = {entry["Name"].lower() for entry in container["Environment"] + container["Secrets"]}
-    assert given <= set(BridgeSettings.model_fields)
-    BridgeSettings(
-        kafka_bootstrap="b:9096", database_url="postgresql://db/kb",
-        **{entry["Name"].lower(): entry["Value"] for entry in container["Environment"] if "BRIDGE" in entry["Name"]},
-    )  # fmt: skip

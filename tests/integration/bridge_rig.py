@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 from aiohttp import web
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ from events.receiver import create_event_app
 from local.kafka import Kafka
 from local.ports import choose_ports
 from local.settings import StackSettings
+from shared.database import open_pool
 from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +110,13 @@ class Receiver:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
 
+    def reset(self) -> None:
+        """Take everything, and forget what came."""
+        self.answer = None
+        self.arrived.clear()
+        self.done.clear()
+        self.most_at_once = 0
+
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
@@ -163,6 +172,7 @@ class Rig:
 
     broker: Broker
     database_url: str
+    database: "asyncpg.Pool[Any]"
     receiver: Receiver
     home: Path
     bridges: list[Bridge] = field(default_factory=list)
@@ -192,6 +202,21 @@ class Rig:
         for bridge in self.bridges:
             await bridge.end()
         self.bridges.clear()
+
+
+@asynccontextmanager
+async def open_rig(home: Path) -> AsyncIterator[Rig]:
+    """Yield a broker, a database and a receiver that run."""
+    broker = Broker(home)
+    broker.start()
+    try:
+        async with serve_postgres(home) as database_url, await open_pool(database_url, 4, 60) as database:
+            receiver = Receiver(database_url, free_port())
+            await receiver.start()
+            yield Rig(broker, database_url, database, receiver, home)
+            await receiver.stop()
+    finally:
+        broker.end()
 
 
 def free_port() -> int:

@@ -81,6 +81,34 @@ async def test_refusals_are_noted_together(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
 
+async def test_a_process_about_to_stand_still_notes_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settling does not wait; what comes within a second of a row is kept for the next, and a flood is no row each."""
+    monkeypatch.setattr(activity, "REFUSALS_EVERY_S", 0.3)
+    door = BrokenDoor()
+    noting = Activity("search", door)
+    for refused in (1, 5):
+        for _ in range(refused):
+            noting.refuse(missing_key())
+            await noting.settle()
+        assert len(door.taken) == 1
+    await asyncio.sleep(0.35)
+    await noting.settle()
+    assert [json.loads(notes[0])["count"] for _, notes in door.taken] == [1, 5]
+
+
+async def test_settling_keeps_what_the_database_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is answered all the same; a later one has it noted."""
+    monkeypatch.setattr(activity, "REFUSALS_EVERY_S", 0.05)
+    door = BrokenDoor(failures=1)
+    noting = Activity("search", door)
+    noting.refuse(missing_key())
+    await noting.settle()
+    assert not door.taken
+    await asyncio.sleep(0.1)
+    await noting.settle()
+    assert len(door.taken) == 1
+
+
 async def test_closing_notes_what_is_left() -> None:
     """A process that scales to zero has told of its refusals."""
     door = BrokenDoor()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,12 @@ def worker_of(sandbox: Sandbox) -> int:
     """Return the process id of the one idle worker."""
     [worker] = sandbox._idle
     return worker.pid
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """Return the variables that a process was started with."""
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)
 
 
 async def test_bytes_and_files_are_parsed_alike(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -117,3 +124,16 @@ async def test_idle_workers_are_let_go() -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     await sandbox.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process's environment is read in /proc")
+async def test_a_worker_gets_its_library_path_and_no_secret(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the interpreter needs to start reaches it; credentials and addresses do not."""
+    kept = {"LD_LIBRARY_PATH": "/var/lang/lib", "LC_ALL": "C.UTF-8"}
+    secret = dict.fromkeys(["DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SENTRY_DSN"], "s3cret")
+    for name, value in (kept | secret).items():
+        monkeypatch.setenv(name, value)
+    await sandbox.extract(b"Text.", "text/plain", None, Limits())
+    found = environment_of(worker_of(sandbox))
+    assert found.items() >= kept.items()
+    assert found.keys() <= {"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL"}

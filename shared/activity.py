@@ -104,17 +104,19 @@ class Activity:
         log.error("activity_lost", requests=1)
 
     async def _note_refusals_regularly(self) -> None:
-        while self._refused:
-            await self._pause(REFUSALS_EVERY_S)
-            taken, self._refused = self._refused, Counter()
-            try:
-                await self._note_refusals(taken)
-            except DependencyUnavailable as exc:
-                log.warning("refusals_kept", reason=str(exc.__cause__))
-                self._refused += taken
-                if self._closing.is_set():
-                    break
-        self._noting_refusals = False
+        try:
+            while self._refused:
+                await self._pause(REFUSALS_EVERY_S)
+                taken, self._refused = self._refused, Counter()
+                try:
+                    await self._note_refusals(taken)
+                except Exception as exc:  # whatever it is, the next second may be better
+                    log.warning("refusals_kept", reason=str(exc.__cause__ or exc) or type(exc).__name__)
+                    self._refused += taken
+                    if self._closing.is_set():
+                        break
+        finally:
+            self._noting_refusals = False
 
     async def _note_refusals(self, counts: Counter[tuple[str, str]]) -> None:
         from shared.database import load_sql

@@ -118,13 +118,15 @@ class Activity:
         log.error("activity_lost", requests=1)
 
     async def _note_refusals_regularly(self) -> None:
-        while self._refused:
-            await self._pause(REFUSALS_EVERY_S)
-            async with self._noting:
-                noted = await self._note_refusals()
-            if not noted and self._closing.is_set():
-                break
-        self._noting_refusals = False
+        try:
+            while self._refused:
+                await self._pause(REFUSALS_EVERY_S)
+                async with self._noting:
+                    noted = await self._note_refusals()
+                if not noted and self._closing.is_set():
+                    break
+        finally:
+            self._noting_refusals = False
 
     async def _note_refusals(self) -> bool:
         """Note what was refused since the last time; keep it and return False where the database does not take it."""
@@ -138,8 +140,8 @@ class Activity:
         ]
         try:
             await self._door.fetchrow(load_sql(__file__, "note_activity"), "refusals", notes)
-        except DependencyUnavailable as exc:
-            log.warning("refusals_kept", reason=str(exc.__cause__))
+        except Exception as exc:  # whatever it is, the next second may be better
+            log.warning("refusals_kept", reason=str(exc.__cause__ or exc) or type(exc).__name__)
             self._refused += taken
             return False
         return True

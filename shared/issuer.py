@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ MOST_BYTES = 256 * 1024
 TIMEOUT_S = 5.0
 """Longer than any issuer that works takes; requests with tokens wait for it only when there is no usable key."""
 
+PATIENCE_S = 1.0
+"""An issuer that works takes less; the one request that has old keys fetched again waits this long, no other does."""
+
 LEAST_RSA_BITS = 2048  # RFC 7518, section 3.3
 
 log = get_log("issuer")
@@ -40,7 +44,7 @@ class Issuer:
         self._made: dict[tuple[str | None, str], PyJWK] = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
-        self._turn = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def find_key(self, kid: str | None, algorithm: str) -> PyJWK:
         """Return the key that verifies `algorithm`.
@@ -52,13 +56,15 @@ class Issuer:
         DependencyUnavailable
             When the issuer does not answer and no key fetched before may serve.
         """
-        if not self._is_fresh():
-            await self._fetch_unless_tried()
-        if self._age_s() > self._settings.token_jwks_lifetime_s + self._settings.token_jwks_stale_s:
-            raise self._away()
+        if not self._may_serve():
+            await self._fetch_to_the_end()
+            if not self._may_serve():
+                raise self._away()
+        elif self._age_s() > self._settings.token_jwks_lifetime_s:
+            await self._fetch_beside()
         key = self._look_up(kid, algorithm)
         if key is None:
-            await self._fetch_unless_tried()
+            await self._fetch_to_the_end()
             key = self._look_up(kid, algorithm)
         if key is not None:
             return key
@@ -69,26 +75,47 @@ class Issuer:
     def _age_s(self) -> float:
         return float("inf") if self._fetched_at is None else self._clock() - self._fetched_at
 
-    def _is_fresh(self) -> bool:
-        return self._age_s() <= self._settings.token_jwks_lifetime_s
+    def _may_serve(self) -> bool:
+        """However long the issuer is away, a key that it may have withdrawn meanwhile ends here."""
+        return self._age_s() <= self._settings.token_jwks_lifetime_s + self._settings.token_jwks_stale_s
 
     def _away(self) -> DependencyUnavailable:
         return DependencyUnavailable("The token issuer", "Its keys cannot be fetched; API keys are accepted meanwhile.")
 
-    async def _fetch_unless_tried(self) -> None:
-        """Fetch, at most once in token_jwks_refetch_s; whoever comes meanwhile waits for the same answer."""
-        async with self._turn:
-            now = self._clock()
-            if self._tried_at is not None and now - self._tried_at < self._settings.token_jwks_refetch_s:
-                return
-            self._tried_at = now
-            try:
-                keys = await self._fetch()
-            except (OSError, ValueError) as exc:
-                self._log_failure(exc)
-                return
-            self._keys, self._made, self._fetched_at = keys, {}, now
-            log.info("issuer_keys_fetched", keys=len(keys))
+    async def _fetch_to_the_end(self) -> None:
+        """Wait for the fetch under way, begun here unless one was tried lately; whoever comes meanwhile waits too."""
+        self._begin_to_fetch()
+        if self._fetching is not None:
+            await asyncio.wait({self._fetching})
+
+    async def _fetch_beside(self) -> None:
+        """Have old keys fetched again while they serve.
+
+        Who begins it waits a little, so that a withdrawn key is refused from the first request on where the issuer
+        works, and so that the fetch moves on where a process stands still between requests.
+        """
+        if self._begin_to_fetch() and self._fetching is not None:
+            await asyncio.wait({self._fetching}, timeout=PATIENCE_S)
+
+    def _begin_to_fetch(self) -> bool:
+        """Fetch beside the requests, one at a time and at most once in token_jwks_refetch_s; tell whether it begins."""
+        if self._fetching is not None and not self._fetching.done():
+            return False
+        now = self._clock()
+        if self._tried_at is not None and now - self._tried_at < self._settings.token_jwks_refetch_s:
+            return False
+        self._tried_at = now
+        self._fetching = asyncio.create_task(self._take_keys(now), context=Context())  # no part of any request's trace
+        return True
+
+    async def _take_keys(self, now: float) -> None:
+        try:
+            keys = await self._fetch()
+        except Exception as exc:  # nobody awaits its result: what it raises is told here or nowhere
+            self._log_failure(exc)
+            return
+        self._keys, self._made, self._fetched_at = keys, {}, now
+        log.info("issuer_keys_fetched", keys=len(keys))
 
     def _log_failure(self, exc: Exception) -> None:
         age_s = self._age_s()
@@ -97,6 +124,7 @@ class Issuer:
             reason=str(exc) or type(exc).__name__,
             keys_kept=len(self._keys),
             age_s=None if age_s == float("inf") else round(age_s),
+            exc_info=not isinstance(exc, OSError | ValueError),
         )
 
     async def _fetch(self) -> list[dict[str, Any]]:

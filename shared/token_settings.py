@@ -43,9 +43,9 @@ class TokenSettings(FileSettings):
     token_collections_claim: str = Field(default="collections", min_length=1)
     token_default_tier: Tier = Field(default="free")
 
-    # A key that the issuer withdraws is refused an hour later at the latest, while the issuer answers.
+    # A key that the issuer withdraws is refused an hour later at the latest, while the issuer answers in a second.
     token_jwks_lifetime_s: float = Field(default=3600.0, gt=0)
-    # An issuer away over night locks nobody out; one away for longer does.
+    # An issuer away over night locks nobody out; one away for longer does. As long may a key live that it withdrew.
     token_jwks_stale_s: float = Field(default=12 * 3600.0, ge=0)
     # Tokens with made-up key ids cost the issuer no more than two requests a minute from each process.
     token_jwks_refetch_s: float = Field(default=30.0, ge=0)

@@ -55,6 +55,9 @@ class LocalIssuer:
         self.asked: list[str] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.away = False
+        self.answering = asyncio.Event()
+        """While it is not set, requests wait."""
+        self.answering.set()
 
     def settings(self, **more: Any) -> Settings:
         """Settings of a server that trusts this issuer."""
@@ -88,6 +91,7 @@ class LocalIssuer:
         head = await reader.readuntil(b"\r\n\r\n")
         path = head.split()[1].decode()
         self.asked.append(path)
+        await self.answering.wait()
         if not self.away:
             status, body = self.answer(path)
             writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body)))

@@ -44,7 +44,7 @@ class Place:
 
         try:
             return await asyncpg.connect(self.database_url, timeout=CONNECT_TIMEOUT_S)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as exc:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as exc:
             why = str(exc) or type(exc).__name__
             raise CommandFailed(
                 "The database does not answer", f"{self.said}: {why}", "Start it, or correct DATABASE_URL."

@@ -89,7 +89,7 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except Problem as exc:
         raise CommandFailed(exc.title, exc.detail, "Correct OBJECT_STORE_URL or its credentials.") from exc
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as exc:
         raise CommandFailed("The database refused", str(exc), "Correct what it names and try again.") from exc
     except OSError as exc:
         raise CommandFailed("A file could not be read or written", str(exc), "Correct it and try again.") from exc

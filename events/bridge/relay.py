@@ -25,7 +25,7 @@ from events.bridge.settings import BridgeSettings
 from events.bridge.spans import publish_span
 from events.outbox import CHANNEL
 from events.outbox_rows import Row, bury, mark_published
-from shared.database import load_sql
+from shared.database import UNAVAILABLE, load_sql
 from shared.logs import get_log
 from shared.tracing import NOTHING, Span
 
@@ -34,6 +34,8 @@ LOCK = 0x726B625F72656C79
 RETRY_S = 1.0
 """Between attempts to reach Postgres or Kafka, and to become the active relay."""
 CONNECT_TIMEOUT_S = 5.0
+LOST: tuple[type[BaseException], ...] = (asyncpg.PostgresError, *UNAVAILABLE)
+"""What a connection to Postgres raises when it, the server or a statement fails."""
 
 log = get_log("relay")
 
@@ -51,7 +53,7 @@ class Relay:
         while not self._stop.is_set():
             try:
                 await self._serve_session()
-            except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+            except (KafkaError, *LOST) as exc:
                 log.warning("relay_interrupted", error=repr(exc)[:500])
                 await _wait(self._stop, RETRY_S)
             finally:
@@ -185,5 +187,5 @@ async def _wait(stop: asyncio.Event, timeout_s: float) -> bool:
 async def _close(connection: Any) -> None:
     try:
         await connection.close(timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except LOST:
         connection.terminate()

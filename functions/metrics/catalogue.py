@@ -32,7 +32,7 @@ class Family:
 SEARCHES = Family(
     "research_kb_searches_total",
     "counter",
-    "Searches answered, by outcome; degraded: a part was left out, whatever was found.",
+    "Searches answered, by outcome; empty: no hit, whatever was left out; degraded: hits, and a part was left out.",
     ("outcome",),
     zero=("found", "empty", "degraded"),
 )
@@ -62,7 +62,7 @@ SCORE_GAP = Family(
 DEGRADED = Family(
     "research_kb_search_degraded_total",
     "counter",
-    "Searches answered without a part: lexical, dense, rerank, graph, citations, index.",
+    "Searches answered without a part that failed or is not there: lexical, dense, rerank, graph, citations, index.",
     ("part",),
     zero=("lexical", "dense", "rerank"),
 )

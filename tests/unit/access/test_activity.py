@@ -5,6 +5,7 @@ import json
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 
 from shared import activity
@@ -20,16 +21,17 @@ KEY = uuid.UUID(int=7)
 class BrokenDoor(Door):
     """A door that keeps what it is asked; its first `failures` statements get no answer."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
         super().__init__(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
         self.failures, self.taken = failures, list[tuple[Any, ...]]()
+        self.error = error or DependencyUnavailable("Postgres", "away")
 
     async def fetchrow(self, query: str, *arguments: Any) -> Any:
         """Keep the arguments, or fail."""
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1
-            raise DependencyUnavailable("Postgres", "away")
+            raise self.error
         self.taken.append(arguments)
 
 
@@ -116,3 +118,41 @@ async def test_closing_notes_what_is_left() -> None:
     noting.refuse(missing_key())
     await noting.close()
     assert len(door.taken) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.DiskFullError("no space"), asyncpg.QueryCanceledError("timeout"), RuntimeError("a fault")]
+)
+async def test_no_error_stops_the_counting(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the statement raises, refusals before and after it are noted once the database takes them."""
+    monkeypatch.setattr(activity, "REFUSALS_EVERY_S", 0.02)
+    door = BrokenDoor(failures=2, error=error)
+    noting = Activity("search", door)
+    noting.refuse(missing_key())
+    await asyncio.sleep(0.03)
+    noting.refuse(missing_key())
+    await until_taken(door, 1)
+    await noting.close()
+    assert sum(json.loads(note)["count"] for _, notes in door.taken for note in notes) == 2
+
+
+async def test_closing_ends_though_nothing_can_be_noted() -> None:
+    """What is lost is logged; the process ends all the same."""
+    noting = Activity("search", BrokenDoor(failures=9, error=RuntimeError("a fault")))
+    noting.refuse(missing_key())
+    async with asyncio.timeout(30):
+        await noting.close()
+
+
+async def test_a_cancelled_noting_is_begun_again() -> None:
+    """The next refusal starts it."""
+    door = BrokenDoor()
+    noting = Activity("search", door)
+    noting.refuse(missing_key())
+    [task] = noting._under_way
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    noting.refuse(missing_key())
+    await noting.close()
+    assert [json.loads(note)["count"] for _, notes in door.taken for note in notes] == [2]

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -14,6 +15,7 @@ from cli.backup.copying import check_objects, copy_in, copy_out
 from cli.backup.manifest import LISTING, OBJECTS, Unusable, is_incomplete, listed_objects, write_listing
 from cli.backup.place import Place, find_place
 from cli.backup.programs import NAMES, find_programs
+from cli.commands.backups import _run
 from cli.errors import CommandFailed, UsageError
 from shared.objects import Objects
 
@@ -137,6 +139,21 @@ def test_a_password_is_no_argument() -> None:
     assert url == "postgresql://ada@h:1/d?sslmode=require"
     assert environment["PGPASSWORD"] == "a/b"
     assert Place("postgresql://ada:secret@h/d", "").said == "postgresql://ada@h/d"
+
+
+def test_what_the_driver_itself_raises_is_a_failed_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While connecting and afterwards; the database is named without its password."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise asyncpg.InternalClientError("unexpected")
+
+    monkeypatch.setattr(asyncpg, "connect", fail)
+    with pytest.raises(CommandFailed) as caught:
+        _run(Place("postgresql://ada:secret@h/d", "").connect())
+    assert caught.value.detail == "postgresql://ada@h/d: unexpected"
+    with pytest.raises(CommandFailed) as caught:
+        _run(fail())
+    assert caught.value.title == "The database refused"
 
 
 async def test_objects_travel_from_s3_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,32 @@ def test_messages_name_the_place_and_stay_short() -> None:
     assert len(str(caught.value)) < 2000
 
 
+SECRET = "Participants reported that"
+
+
+@pytest.mark.parametrize("path", VALID, ids=name)
+def test_messages_quote_no_value(path: Path) -> None:
+    """Whatever stands in a wrong place, its text stays out of logs and dead letters."""
+    document = json.loads(path.read_text())
+    wrong: list[Any] = [SECRET, SECRET * 10, [SECRET], [SECRET, SECRET], {"text": SECRET}, [{"text": SECRET}]]
+    fields = load_schema(document["type"])["properties"]
+    messages = []
+    for data in ({**document["data"], field: value} for field in [*fields, "unknown"] for value in wrong):
+        try:
+            validate(CloudEvent.from_json(document | {"data": data}))
+        except InvalidEvent as exc:
+            messages.append(str(exc))
+    assert len(messages) > 2 * len(fields)
+    assert not [message for message in messages if SECRET in message or "data" not in message]
+
+
+def test_messages_say_what_is_expected() -> None:
+    """Place and expectation are enough to find what is wrong."""
+    with pytest.raises(InvalidEvent) as caught:
+        validate(CloudEvent("1", "/s", "document.submitted", data={"text": SECRET, "year": SECRET}))
+    assert 'data/year: the value is not of type "integer"' in str(caught.value)
+
+
 def test_validation_costs_less_than_200_microseconds() -> None:
     """Parsing apart, an event's check is cheap beside the request that brought it."""
     event = CloudEvent.from_json(json.loads((EXAMPLES / "document.submitted.text.json").read_text()))

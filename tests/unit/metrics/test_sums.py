@@ -18,7 +18,7 @@ def test_the_example_adds_up() -> None:
     """Each part of an event reaches its own metric."""
     sums = sum_up(EXAMPLE["data"])
     assert counter(sums, "research_kb_searches_total", outcome="found") == 1
-    assert counter(sums, "research_kb_searches_total", outcome="degraded") == 1
+    assert counter(sums, "research_kb_searches_total", outcome="empty") == 1
     assert counter(sums, "research_kb_search_degraded_total", part="dense") == 1
     assert counter(sums, "research_kb_requests_total", function="search", method="POST", status="200") == 2
     assert counter(sums, "research_kb_requests_total", function="sources", method="GET", status="404") == 1

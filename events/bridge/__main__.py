@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from events.bridge.clock import tick
+from events.bridge.consumer import Consumer
 from events.bridge.delivery import Delivery
 from events.bridge.graveyard import Graveyard
 from events.bridge.ingress import Ingress
@@ -63,7 +64,8 @@ async def run_bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
                 url = settings.bridge_sinks.get(item.name) or address(settings.internal_url, item.path)
                 sink = Sink(url, settings.bridge_delivery_timeout_s, settings.bridge_concurrency)
                 await stack.enter_async_context(sink)
-                tasks.create_task(Delivery(item, settings, sink, graveyard, stop).run())
+                delivery = Delivery(item, settings, sink, graveyard)
+                tasks.create_task(Consumer(item, settings, delivery.process, stop).run())
     log.info("bridge_stopped")
 
 

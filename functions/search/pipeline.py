@@ -1,6 +1,7 @@
 """One search from request to answer: legs at once, fuse, load, rerank, assemble."""
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,11 @@ LEAST_CANDIDATES = 100
 """Candidates a leg: fewer cost the fusion quality, more gain none (docs/benchmarks.md)."""
 
 MOST_ATTEMPTS = 3
-"""A source whose version is switched between the legs and the loading is looked for again: it must not be missed."""
+"""A source whose version is switched between the legs and the loading is looked for again: it must not be missed; so is
+a score that its terms no longer explain, where the collection was counted anew in between."""
+
+SAME = 1e-4
+"""Relative difference of a score and its explanation that rounding makes."""
 
 STAGES = ("embed", "lexical", "dense", "fuse", "rerank", "load", "total")
 
@@ -59,15 +64,14 @@ class Search:
             404 for an unknown collection, 503 when no leg answered or the hits cannot be loaded.
         """
         started = time.perf_counter()
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(1, MOST_ATTEMPTS + 1):
             found, scope, weights, fused, ranked = await self._find(request, caller)
-            if len(ranked) == len(fused):
+            if len(ranked) < len(fused) and attempt < MOST_ATTEMPTS:
+                continue
+            reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
+            terms = await self._explain(ranked, request, scope)
+            if terms is None or _adds_up(terms, found):
                 break
-        reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
-        terms = None
-        if request.explain:
-            ids = [item.fused.passage_id for item in ranked[: request.limit]]
-            terms = await self._store.contributions(request.query, scope, ids)
         hits = _show(ranked[: request.limit], request.query, found, weights, terms)
         found.took_ms["total"] = since_ms(started)
         version = found.version if found.version is not None else scope.version
@@ -113,6 +117,15 @@ class Search:
         found.took_ms["load"] = since_ms(started)
         return [Ranked(item, rows[item.passage_id], item.combined) for item in fused if item.passage_id in rows]
 
+    async def _explain(
+        self, ranked: list[Ranked], request: SearchRequest, scope: Scope
+    ) -> dict[int, list[dict[str, Any]]] | None:
+        """Return what each term adds to the score of each passage that will be shown; None where nobody asked."""
+        if not request.explain:
+            return None
+        shown = [item.fused.passage_id for item in ranked[: request.limit]]
+        return await self._store.contributions(request.query, scope, shown)
+
     async def _rerank(self, ranked: list[Ranked], request: SearchRequest, found: Found) -> dict[str, str] | None:
         """Reorder the top of `ranked` in place and return what did it, or say why nothing did."""
         started = time.perf_counter()
@@ -148,6 +161,16 @@ def _refuse_absent(request: SearchRequest, scope: Scope, found: Found) -> None:
         found.degrade("citations", "this version does not count citations")
     if scope.everything == 0:
         found.degrade("index", "nothing is indexed yet; POST /documents adds to it")
+
+
+def _adds_up(terms: dict[int, list[dict[str, Any]]], found: Found) -> bool:
+    """Return whether the terms explain the lexical scores: both were counted on the same index."""
+    lexical = found.legs.get("lexical", {})
+    return all(
+        math.isclose(sum(term["score"] for term in parts), lexical[key], rel_tol=SAME)
+        for key, parts in terms.items()
+        if key in lexical
+    )
 
 
 def _show(

@@ -61,6 +61,16 @@ async def models_in_use(connection: "Connection | asyncpg.Pool[Any]") -> list[Mo
     return [Model(**row) for row in await connection.fetch(load_sql(__file__, "models_in_use"))]
 
 
+async def hold_models_in_use(connection: "Connection") -> list[Model]:
+    """Return them as they stay until the caller's transaction ends: none is removed before its vectors are committed.
+
+    Locks are taken in one order everywhere: sources and documents, models, a collection.
+    """
+    await connection.execute(load_sql(__file__, "hold_models"))
+    # A statement of its own: what a lock had to wait for would be told as it was before.
+    return await models_in_use(connection)
+
+
 def check_model(model: Model, name: str, dimension: int) -> None:
     """Raise ModelMismatch unless `model` is the one that the model server serves."""
     if model.name != name:

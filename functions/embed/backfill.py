@@ -12,6 +12,7 @@ from events.outbox import enqueue
 from events.processed import claim, is_processed
 from events.receiver import Outcome
 from events.topics import EMBEDDINGS_REQUESTED
+from functions.embed.model_index import ensure_index
 from functions.embed.vectors import add_vectors, embed_rows, finish_if_complete
 from shared.database import load_sql
 from shared.models import Model, hold_models_in_use, models_in_use
@@ -46,6 +47,7 @@ async def handle_requested(event: CloudEvent, held: Resources) -> Outcome:
         return "done"
     if await is_processed(pool, "embed", event):
         return "duplicate"
+    await ensure_index(held, model)
     rows = await pool.fetch(
         load_sql(__file__, "range_without_vectors"),
         data["first_passage"],

@@ -12,6 +12,7 @@ import pytest_asyncio
 from functions.health import model_change
 from shared.database import load_sql
 from shared.models import Model, find_model, hold_models_in_use, models_in_use, register_model
+from shared.problems import Problem
 from shared.resources import Resources
 from shared.settings import Settings
 from tests.conftest import Stack
@@ -83,3 +84,13 @@ async def test_a_switch_waits_for_no_writer(database: Pool, kept: Model) -> None
         await switch.execute(load_sql(model_change.__file__, "lock_models"))
         assert kept in await asyncio.wait_for(hold_models_in_use(writer), 1)
     assert kept in await models_in_use(database)
+
+
+async def test_what_takes_too_long_is_left_open(held: Resources, kept: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library too large to be counted in time is listed without counts, and a switch says that it was not checked."""
+    monkeypatch.setattr(model_change, "COUNT_TIMEOUT_S", 0.00001)
+    [listed] = [each for each in (await model_change.list_models(held, 200, None)).items if each.name == kept.name]
+    assert (listed.state, listed.index, listed.vectors, listed.missing) == ("building", "ready", None, None)
+    with pytest.raises(Problem) as refused:
+        await model_change._check_complete(held, kept)
+    assert (refused.value.status, refused.value.slug) == (409, "vectors-not-checked")

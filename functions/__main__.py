@@ -23,6 +23,7 @@ def main() -> int:
     from pydantic import ValidationError
 
     from shared.secret_files import SecretFileError
+    from shared.settings import UnusableSetting
 
     name = (sys.argv[1:] or [os.environ.get("FUNCTION", "")])[0]
     if not name.isidentifier() or util.find_spec(f"functions.{name}") is None:
@@ -34,7 +35,7 @@ def main() -> int:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in exc.errors())
         print(f"The function {name} cannot start. {wrong} (docs/configuration.md)", file=sys.stderr)
         return 2
-    except SecretFileError as exc:
+    except (SecretFileError, UnusableSetting) as exc:
         print(f"The function {name} cannot start. {exc}", file=sys.stderr)
         return 2
     uvicorn.run(

@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from shared.database import Connection
 
 
-INDEX_TIMEOUT_S = 1800.0
-"""Of making an index of no rows yet: one look at every vector there is, some seconds a million."""
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """A row of the table models; `dimension` is the length of its vectors."""
@@ -61,6 +57,16 @@ async def models_in_use(connection: "Connection | asyncpg.Pool[Any]") -> list[Mo
     return [Model(**row) for row in await connection.fetch(load_sql(__file__, "models_in_use"))]
 
 
+async def hold_models_in_use(connection: "Connection") -> list[Model]:
+    """Return them as they stay until the caller's transaction ends: none is removed before its vectors are committed.
+
+    Locks are taken in one order everywhere: sources and documents, models, a collection.
+    """
+    await connection.execute(load_sql(__file__, "hold_models"))
+    # A statement of its own: what a lock had to wait for would be told as it was before.
+    return await models_in_use(connection)
+
+
 def check_model(model: Model, name: str, dimension: int) -> None:
     """Raise ModelMismatch unless `model` is the one that the model server serves."""
     if model.name != name:
@@ -74,29 +80,26 @@ def check_model(model: Model, name: str, dimension: int) -> None:
 async def register_model(connection: "Connection", name: str, dimension: int) -> int:
     """Make the model and its vector index known and return its id; again, it changes nothing.
 
-    While the index is made nobody writes vectors: for a full library there is register_beside.
+    While the index is made nobody writes vectors: for a full library there is add_model.
 
     Raises
     ------
     ModelMismatch
         When a model of that name with another dimension is there already.
     """
-    model = await _add(connection, name, dimension)
+    model = await add_model(connection, name, dimension)
     await connection.execute(sql_for(load_sql(__file__, "model_index"), model))
     return model.id
 
 
-async def register_beside(connection: "Connection", name: str, dimension: int) -> Model:
-    """Do the same while vectors are read and written, outside of a transaction: minutes where there are millions."""
-    model = await _add(connection, name, dimension)
-    index = sql_for("embeddings_hnsw_{model}", model)
-    if await connection.fetchval(load_sql(__file__, "model_index_broken"), index):
-        await connection.execute(sql_for(load_sql(__file__, "model_index_drop"), model), timeout=INDEX_TIMEOUT_S)
-    await connection.execute(sql_for(load_sql(__file__, "model_index_concurrently"), model), timeout=INDEX_TIMEOUT_S)
-    return model
+async def add_model(connection: "Connection", name: str, dimension: int) -> Model:
+    """Make the model alone known; the events that embed the library make its index (functions/embed/model_index.py).
 
-
-async def _add(connection: "Connection", name: str, dimension: int) -> Model:
+    Raises
+    ------
+    ModelMismatch
+        When a model of that name with another dimension is there already.
+    """
     await connection.execute(load_sql(__file__, "model_add"), name, dimension)
     model = await find_model(connection, name)
     assert model is not None  # noqa: S101 -- inserted or found just now, and rows of models are never deleted

@@ -12,6 +12,10 @@ from shared.file_settings import FileSettings, SettingsConfigDict
 from shared.token_settings import TokenSettings
 
 
+class UnusableSetting(ValueError):
+    """Well-formed settings with which a function cannot work here; the message says why and what to do."""
+
+
 class TelemetrySettings(FileSettings):
     """Where spans and errors go; read by every function and by the bridge."""
 

@@ -21,7 +21,7 @@ _COLUMNS = ["name", "kind", "dimension>", "max_tokens>", "source"]
 
 
 ModelName = Annotated[str, typer.Argument(help="The model's name, as `models list` shows it.")]
-_LIBRARY_COLUMNS = ["name", "state", "dimension>", "vectors>", "missing>", "served"]
+_LIBRARY_COLUMNS = ["name", "state", "dimension>", "vectors>", "missing>", "index", "index_phase", "served"]
 
 
 @app.command("list")

@@ -12,9 +12,10 @@ from events.outbox import enqueue
 from events.processed import claim, is_processed
 from events.receiver import Outcome
 from events.topics import EMBEDDINGS_REQUESTED
+from functions.embed.model_index import ensure_index
 from functions.embed.vectors import add_vectors, embed_rows, finish_if_complete
 from shared.database import load_sql
-from shared.models import Model, models_in_use
+from shared.models import Model, hold_models_in_use, models_in_use
 from shared.resources import Resources
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ async def handle_requested(event: CloudEvent, held: Resources) -> Outcome:
         return "done"
     if await is_processed(pool, "embed", event):
         return "duplicate"
+    await ensure_index(held, model)
     rows = await pool.fetch(
         load_sql(__file__, "range_without_vectors"),
         data["first_passage"],
@@ -61,8 +63,11 @@ async def handle_requested(event: CloudEvent, held: Resources) -> Outcome:
             return "duplicate"
         # A version switched at this moment would leave vectors behind that no search sees.
         await connection.execute(load_sql(__file__, "lock_sources_of"), made.passages)
+        wanted = await hold_models_in_use(connection)
+        if model.id not in {each.id for each in wanted}:
+            return "done"
         await add_vectors(connection, made)
-        old_objects = await _finish_waiting(connection, made.passages)
+        old_objects = await _finish_waiting(connection, made.passages, wanted)
         if len(rows) == PASSAGES_AN_EVENT and rows[-1]["id"] < data["last_passage"]:
             key = event.partitionkey or model.name
             rest = request(model.name, rows[-1]["id"] + 1, data["last_passage"], key)
@@ -72,9 +77,9 @@ async def handle_requested(event: CloudEvent, held: Resources) -> Outcome:
     return "done"
 
 
-async def _finish_waiting(connection: "Connection", passages: list[int]) -> list[str]:
+async def _finish_waiting(connection: "Connection", passages: list[int], models: list[Model]) -> list[str]:
     """Finish documents that waited for these vectors: those that came while the active model's server was not known."""
-    active: Model = next(model for model in await models_in_use(connection) if model.active)
+    active = next(model for model in models if model.active)
     replaced: list[str] = []
     for waiting in await connection.fetch(load_sql(__file__, "documents_waiting"), passages):
         document_id: uuid.UUID = waiting["id"]

@@ -11,7 +11,7 @@ from functions.embed.backfill import request
 from functions.embed.vectors import Made, add_vectors, embed_rows, finish_if_complete, wanted_models
 from shared.database import load_sql
 from shared.logs import get_log
-from shared.models import models_in_use
+from shared.models import hold_models_in_use
 from shared.problems import Problem
 from shared.resources import Resources
 
@@ -70,7 +70,7 @@ async def _store(
     row = await connection.fetchrow(load_sql(__file__, "lock_document"), document_id)
     if row is None:
         return None
-    models = await models_in_use(connection)
+    models = await hold_models_in_use(connection)
     for each in made:
         if each.model.id in {model.id for model in models}:
             await add_vectors(connection, each)

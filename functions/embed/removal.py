@@ -7,6 +7,7 @@ from events.outbox import enqueue
 from events.processed import claim
 from events.receiver import Outcome
 from events.topics import MODEL_REMOVED
+from functions.embed.model_index import LOCK_TIMEOUT_MS
 from shared.database import load_sql
 from shared.logs import get_log
 from shared.models import Model, sql_for
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 VECTORS_AN_EVENT = 5000
 """Some 50 ms of work without the index, as a sweep's batch."""
-LOCK_TIMEOUT_MS = 2000
-"""Dropping an index waits for whoever reads or writes vectors, and others wait behind it: not for long."""
 
 log = get_log("embed")
 

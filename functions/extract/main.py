@@ -12,8 +12,14 @@ from shared.resources import Resources
 
 
 def create_app(settings: ExtractSettings | None = None, resources: Resources | None = None) -> FastAPI:
-    """Return the app; settings come from the environment unless given."""
+    """Return the app; settings come from the environment unless given.
+
+    Raises UnusableSetting when the tokenizer is missing, unless `resources` are given: the embedded stack's process
+    starts while the model is being made, and documents wait for it.
+    """
     found = settings or ExtractSettings()
+    if resources is None:
+        found.check_tokenizer()
 
     async def submitted(event: CloudEvent, held: Resources) -> Outcome:
         return await handle_submitted(event, held, found)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import Settings
+from shared.settings import Settings, UnusableSetting
 
 
 class ExtractSettings(Settings):
@@ -20,3 +20,13 @@ class ExtractSettings(Settings):
     def tokenizer(self) -> Path:
         """Return the tokenizer of the embedder, whose limit the passages must fit."""
         return self.research_kb_home / "models" / self.embedder_model / "tokenizer.json"
+
+    def check_tokenizer(self) -> None:
+        """Raise UnusableSetting unless the embedder's tokenizer is there; it is not read."""
+        path = self.tokenizer()
+        if not path.is_file():
+            raise UnusableSetting(
+                f"EMBEDDER_MODEL is {self.embedder_model}, and its tokenizer {path.resolve()} is missing: mount the "
+                f"folder that `research-kb models pull` makes at {path.parent.resolve()}, or copy it into the image "
+                "(docs/operate.md, Change the model)."
+            )

@@ -14,6 +14,8 @@ EXAMPLE: JsonDict = {
     "state": "building",
     "active": False,
     "served": True,
+    "index": "ready",
+    "index_phase": None,
     "vectors": 61_440,
     "missing": 1312,
 }
@@ -28,13 +30,16 @@ class EmbeddingModel(BaseModel):
     dimension: int
     state: Literal["active", "ready", "building", "idle", "removing"] = Field(
         description="active: its vectors answer searches; ready: it could take over, nothing is missing; building: "
-        "vectors are missing, new passages get theirs; idle: new passages get none of it; removing: its vectors are "
+        "vectors or the index are missing or were not counted, new passages get vectors; "
+        "idle: new passages get none of it; removing: its vectors are "
         "being deleted."
     )
     active: bool
     served: bool = Field(description="Whether the settings of this function name a model server for it.")
-    vectors: int
-    missing: int = Field(description="Passages that have no vector of it.")
+    index: Literal["ready", "building", "missing"] = Field(description="Its vector index; searches are slow without.")
+    index_phase: str | None = Field(description="What the making of the index is at, as Postgres names it.")
+    vectors: int | None = Field(description="Null: not counted, since a change was asked for or there are too many.")
+    missing: int | None = Field(description="Passages that have no vector of it; null as `vectors`.")
 
 
 class EmbeddingModelList(BaseModel):

@@ -1,5 +1,6 @@
 """Changing the embedding model without an outage: embed beside, switch, go back, remove."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from events.cloudevents import CloudEvent
@@ -8,12 +9,14 @@ from events.topics import EMBEDDINGS_REQUESTED, MODEL_REMOVED
 from functions.health.embedding_models import EmbeddingModel, EmbeddingModelList
 from shared.cursor import decode_cursor, page
 from shared.database import load_sql
-from shared.models import ModelMismatch, activate, active_model, find_model, register_beside
+from shared.models import ModelMismatch, activate, active_model, add_model, find_model
 from shared.problems import Problem
 
 if TYPE_CHECKING:
-    from shared.database import Connection
+    import asyncpg
+
     from shared.inference import Inference
+    from shared.models import Model
     from shared.resources import Resources
 
 SOURCE = "/research-kb/health"
@@ -21,8 +24,22 @@ LANES = 4
 """Chains of events that embed the library: enough to keep a model server busy, few enough to leave searches room."""
 LEAST_LANE = 1000
 """Ids a lane: a small library needs no more than one."""
+NO_LANE = (0, 0)
+"""A library without passages has one event too: it makes the index."""
+COUNT_TIMEOUT_S = 20.0
+"""Of looking at every vector: gateways give a request up after 29 s or more."""
+MISSING_MOST = 1000
+"""Missing vectors are counted up to here, as in missing_vectors."""
 REST_S = 10
 """From the switch to the removal: a search that began before the switch still reads the old vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The passages of the library, and the vectors of each model by its id."""
+
+    passages: int
+    vectors: dict[int, int]
 
 
 async def list_models(held: "Resources", limit: int, cursor: str | None) -> EmbeddingModelList:
@@ -31,7 +48,8 @@ async def list_models(held: "Resources", limit: int, cursor: str | None) -> Embe
     pool = await held.pool()
     rows = await pool.fetch(load_sql(__file__, "list_models"), after, limit + 1, None)
     kept, next_cursor = page("models", rows, limit, "id")
-    return EmbeddingModelList(items=[_model(held, row) for row in kept], next_cursor=next_cursor)
+    counts = await _count(pool)
+    return EmbeddingModelList(items=[_model(held, row, counts) for row in kept], next_cursor=next_cursor)
 
 
 async def start_embedding(held: "Resources", name: str) -> EmbeddingModel:
@@ -45,12 +63,12 @@ async def start_embedding(held: "Resources", name: str) -> EmbeddingModel:
     pool = await held.pool()
     timeout_s = held.settings.database_acquire_timeout_s
     async with pool.acquire(timeout=timeout_s) as connection:
-        model = await register_beside(connection, name, info.dimension)
+        model = await add_model(connection, name, info.dimension)
         # First, by itself: passages that come from here on get its vectors, and those that came before are counted.
         await connection.execute(load_sql(__file__, "keep_model"), model.id)
         async with connection.transaction():
             bounds: Any = await connection.fetchrow(load_sql(__file__, "passage_bounds"))
-            lanes = split(bounds["first"], bounds["last"])
+            lanes = split(bounds["first"], bounds["last"]) or [NO_LANE]
             await enqueue(connection, [_request(name, number, *lane) for number, lane in enumerate(lanes)])
     return await _told(held, name)
 
@@ -58,12 +76,17 @@ async def start_embedding(held: "Resources", name: str) -> EmbeddingModel:
 async def activate_model(held: "Resources", name: str, *, force: bool) -> EmbeddingModel:
     """Switch, in one transaction; a Problem 404 or 409 where that would make searches worse and `force` is not set."""
     pool = await held.pool()
-    if await find_model(pool, name) is None:
+    model = await find_model(pool, name)
+    if model is None:
         raise _unknown(name)
     if not force:
         info = await _server(held, name).model("query_embedder")
         if info.model_name != name:
             raise ModelMismatch(f"The model server of {name} serves {info.model_name}.")
+        if not model.active:
+            # Slow in a large library, so before the switch and without its locks: passages that come meanwhile get
+            # vectors of both models.
+            await _check_complete(held, model)
     timeout_s = held.settings.database_acquire_timeout_s
     async with pool.acquire(timeout=timeout_s) as connection, connection.transaction():
         await connection.execute(load_sql(__file__, "lock_models"))
@@ -71,8 +94,6 @@ async def activate_model(held: "Resources", name: str, *, force: bool) -> Embedd
         if model is None:
             raise _unknown(name)
         if not model.active:
-            if not force:
-                await _check_complete(connection, model.id, name)
             await activate(connection, model.id)
     return await _told(held, name)
 
@@ -109,20 +130,42 @@ def split(first: int | None, last: int | None) -> list[tuple[int, int]]:
     return list(zip(starts, ends, strict=True))
 
 
-async def _check_complete(connection: "Connection", model_id: int, name: str) -> None:
-    active = await active_model(connection)
-    missing: int = await connection.fetchval(
-        load_sql(__file__, "missing_vectors"), model_id, active.id if active else None
-    )
+async def _check_complete(held: "Resources", model: "Model") -> None:
+    row: Any = await _row(held, model.name)
+    if row is None:
+        raise _unknown(model.name)
+    if row["index"] != "ready":
+        action = "Wait while state is building (GET /models); POST /models/embed asks for it again."
+        raise _conflict("index-missing", f"The vector index of {model.name} is not made yet.", action)
+    pool = await held.pool()
+    active = await active_model(pool)
+    try:
+        missing: int = await pool.fetchval(
+            load_sql(__file__, "missing_vectors"), model.id, active.id if active else None, timeout=COUNT_TIMEOUT_S
+        )
+    except TimeoutError as exc:
+        detail = f"Whether every passage has a vector of {model.name} was not found out in {COUNT_TIMEOUT_S:.0f} s."
+        action = "Look whether its events have ended (docs/operate.md, Change the model), then use `force`."
+        raise _conflict("vectors-not-checked", detail, action) from exc
     if missing:
         raise Problem(
             409,
             "vectors-missing",
             "Vectors are missing",
-            f"{missing} passages that answer searches by meaning now have no vector of {name}.",
+            f"{missing}{' or more' if missing >= MISSING_MOST else ''} passages that answer searches by meaning now "
+            f"have no vector of {model.name}.",
             "Wait while state is building (GET /models); POST /models/embed asks for them again; `force` does without.",
             missing=missing,
         )
+
+
+async def _count(pool: "asyncpg.Pool[Any]") -> Counts | None:
+    """Count passages and vectors; None where that takes too long."""
+    try:
+        row: Any = await pool.fetchrow(load_sql(__file__, "count_vectors"), timeout=COUNT_TIMEOUT_S)
+    except TimeoutError:
+        return None
+    return Counts(row["passages"], dict(zip(row["models"], row["vectors"], strict=True)))
 
 
 def _server(held: "Resources", name: str) -> "Inference":
@@ -154,18 +197,21 @@ async def _told(held: "Resources", name: str) -> EmbeddingModel:
     return _model(held, row)
 
 
-def _model(held: "Resources", row: Any) -> EmbeddingModel:
+def _model(held: "Resources", row: Any, counts: Counts | None = None) -> EmbeddingModel:
+    """Describe a model; without counts what it lacks is left open."""
+    vectors = counts.vectors.get(row["id"], 0) if counts else None
+    missing = counts.passages - counts.vectors.get(row["id"], 0) if counts else None
     if row["active"]:
         state = "active"
     elif row["removed"]:
         state = "removing"
     elif row["kept"]:
-        state = "building" if row["missing"] else "ready"
+        state = "ready" if missing == 0 and row["index"] == "ready" else "building"
     else:
         state = "idle"
+    shown = {name: row[name] for name in ("name", "dimension", "active", "index", "index_phase")}
     served = held.embedder(row["name"]) is not None
-    shown = {name: row[name] for name in ("name", "dimension", "active", "vectors", "missing")}
-    return EmbeddingModel(state=state, served=served, **shown)
+    return EmbeddingModel(state=state, served=served, vectors=vectors, missing=missing, **shown)
 
 
 def _unknown(name: str) -> Problem:

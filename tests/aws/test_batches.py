@@ -20,6 +20,7 @@ from shared.problems import DependencyUnavailable, Problem
 from shared.settings import Settings
 from tests.aws.conftest import Environment
 from tests.aws.lambda_events import kafka_event, kafka_record, recorded, request_event
+from tests.conftest import Stack
 
 pytestmark = pytest.mark.stack
 TOPIC = "research-kb.sources"
@@ -225,11 +226,12 @@ async def test_a_schedule_sweeps(environment: Environment, functions: dict[str, 
         await environment.call(functions["embed"], tick)
 
 
-async def test_every_function_exports_a_handler() -> None:
+async def test_every_function_exports_a_handler(stack: Stack) -> None:
     """functions/NAME/aws.py is there for each function and has what Lambda looks for, without AWS or a database."""
     names = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
     code = "".join(f"from functions.{name}.aws import handler; assert callable(handler)\n" for name in names)
     environment = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PATH": "/usr/bin:/bin"}
+    environment["RESEARCH_KB_HOME"] = str(stack.home)  # the tokenizer's place, as the image's home is
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=ROOT, env=environment)
     assert await process.wait() == 0
 

@@ -79,10 +79,13 @@ def test_http_functions_load_nothing_heavy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EVENT)
-def test_event_functions_load_no_broker_client(name: str) -> None:
-    """Events come by HTTP: no event function loads a Kafka client, torch or an ORM."""
-    loaded = loaded_modules(name)
-    assert not loaded & {"aiokafka", "torch", "sqlalchemy", "numpy", "grpc", "prometheus_client"}
+def test_event_functions_load_no_broker_client(name: str, tmp_path: Path) -> None:
+    """Events come by HTTP: no event function loads a Kafka client, torch, an ORM, or a tokenizer before a document."""
+    model = tmp_path / "models" / "all-MiniLM-L6-v2"
+    model.mkdir(parents=True)
+    (model / "tokenizer.json").touch()  # extract wants to see it
+    loaded = loaded_modules(name, RESEARCH_KB_HOME=str(tmp_path))
+    assert not loaded & {"aiokafka", "torch", "sqlalchemy", "numpy", "grpc", "prometheus_client", "tokenizers"}
 
 
 def test_tracing_and_error_reports_load_nothing_before_they_are_used() -> None:

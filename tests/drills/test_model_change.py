@@ -111,7 +111,9 @@ async def test_the_library_is_embedded_beside_through_a_crash(system: System) ->
     assert (refused.status_code, refused.json()["type"][-13:]) == (404, "unknown-model")
     asked = await system.api.client.post("/models/embed", json={"model": SECOND})
     assert (asked.status_code, asked.json()["state"]) == (202, "building"), asked.text
+    assert asked.json()["vectors"] is None, "it was counted, which takes long in a large library"
     await until(lambda: _some(system))
+    assert (await system.model(SECOND))["index"] == "ready"
     system.second.freeze()
     system.release.end(signal.SIGKILL)
     held = (await system.vectors())[SECOND]
@@ -179,7 +181,8 @@ async def test_switching_back_and_forth_under_load(system: System) -> None:
         for name in (SECOND, FIRST) * 3:
             before = seen.total()
             await until(lambda before=before: _more(seen, before + 30))  # type: ignore[misc]  # bound now
-            assert (await system.activate(name)).status_code == 200
+            switched = await system.activate(name)
+            assert (switched.status_code, switched.json()["state"]) == (200, "active")
             assert (await system.model(name))["state"] == "active"
         before = seen.total()
         await until(lambda: _more(seen, before + 30))
@@ -249,3 +252,15 @@ async def test_a_removed_model_leaves_nothing(system: System) -> None:
 async def _is_gone(system: System) -> bool:
     listed = (await system.api.client.get("/models")).json()["items"]
     return [model["name"] for model in listed] == [FIRST]
+
+
+async def test_a_model_without_its_index_does_not_take_over(system: System) -> None:
+    """Searches would compare with every vector: it is refused until the index is made, which `embed` asks for again."""
+    await until(lambda: system.is_ready(SECOND))
+    number = await system.database.fetchval("SELECT id FROM models WHERE name = $1", SECOND)
+    await system.database.execute(f"DROP INDEX embeddings_hnsw_{number}")
+    assert (await system.model(SECOND))["state"] == "building"
+    refused = await system.activate(SECOND)
+    assert (refused.status_code, refused.json()["type"].rsplit("/", 1)[-1].rsplit(":", 1)[-1]) == (409, "index-missing")
+    assert (await system.api.client.post("/models/embed", json={"model": SECOND})).status_code == 202
+    await until(lambda: system.is_ready(SECOND))

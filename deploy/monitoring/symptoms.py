@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-RUNBOOKS = "docs/runbooks"
-"""Relative to the repository: whoever publishes the pages elsewhere puts the address before it."""
+RUNBOOKS = "{{ with $externalLabels.runbooks }}{{ . }}{{ else }}docs/runbooks{{ end }}"
+"""Where the pages are: Prometheus' external label `runbooks`, without one their folder in the repository."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ class Symptom:
 
 FRESHNESS = "histogram_quantile(0.95, sum by (le)(rate(research_kb_document_freshness_seconds_bucket[30m])))"
 FAILED = 'sum(increase(research_kb_documents_settled_total{outcome="failed"}[1h]))'
-WITHOUT_MEANING = 'sum(rate(research_kb_search_degraded_total{part="dense"}[10m]))'
-SEARCHES = "sum(rate(research_kb_searches_total[10m]))"
+WITHOUT_MEANING = 'sum(rate(research_kb_search_degraded_total{part="dense"}[15m]))'
+SEARCHES = "sum(rate(research_kb_searches_total[15m]))"
 EMPTY = 'sum(increase(research_kb_searches_total{outcome="empty"}[6h]))'
 OVER_LIMIT = 'sum(increase(research_kb_request_refusals_total{reason=~"rate|concurrency"}[1h]))'
 
@@ -97,7 +97,8 @@ SYMPTOMS = (
     Symptom(
         "ResearchKbSearchesWithoutMeaning",
         f"{WITHOUT_MEANING} / ({SEARCHES} > 0) > 0.05",
-        "10m",
+        # Longer than the first searches of a stretch, without a GPU yet (overlay gpu), stay within the window.
+        "30m",
         "ticket",
         "Searches are answered by words alone",
         "inference-away",

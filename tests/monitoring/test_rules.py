@@ -1,5 +1,6 @@
 """Prometheus' own tool checks the rules and evaluates them on made-up series."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,6 +41,13 @@ def test_a_case_that_is_wrong_is_told(tmp_path: Path) -> None:
     done = promtool("test", "rules", str(tmp_path / "cases.yml"))
     assert done.returncode != 0
     assert "ResearchKbDeadLetters" in done.stdout + done.stderr
+
+
+def test_no_window_is_shorter_than_the_steps_of_the_sums() -> None:
+    """Counters may move every ten minutes only, with the sweep: each window sees a step, one that is late too."""
+    windows = re.findall(r"(?:rate|increase)\([^\[]+\[(\d+)([mhd])\]", RULES.read_text(encoding="utf-8"))
+    assert windows
+    assert min(int(count) * {"m": 1, "h": 60, "d": 1440}[unit] for count, unit in windows) >= 15
 
 
 def test_every_alert_has_a_case() -> None:

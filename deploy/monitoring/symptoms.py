@@ -33,6 +33,10 @@ FRESHNESS = "histogram_quantile(0.95, sum by (le)(rate(research_kb_document_fres
 FAILED = 'sum(increase(research_kb_documents_settled_total{outcome="failed"}[1h]))'
 WITHOUT_MEANING = 'sum(rate(research_kb_search_degraded_total{part="dense"}[15m]))'
 SEARCHES = "sum(rate(research_kb_searches_total[15m]))"
+# At zero for want of work it is meant to be away (overlay gpu); KEDA keeps it for 25 minutes after the last search, so
+# that this is true without it for five, less than the alert waits.
+SEARCHED = "sum(increase(research_kb_searches_total[30m])) > 0"
+WAITING = 'sum(research_kb_documents{state="embedding"}) > 0'
 EMPTY = 'sum(increase(research_kb_searches_total{outcome="empty"}[6h]))'
 OVER_LIMIT = 'sum(increase(research_kb_request_refusals_total{reason=~"rate|concurrency"}[1h]))'
 
@@ -105,10 +109,10 @@ SYMPTOMS = (
     ),
     Symptom(
         "ResearchKbInferenceAway",
-        "max(research_kb_inference_up) < 1",
+        f"max(research_kb_inference_up) < 1 and ({SEARCHED} or {WAITING})",
         "15m",
         "ticket",
-        "The model server does not answer",
+        "The model server does not answer, and somebody searches or documents wait",
         "inference-away",
     ),
     Symptom(

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from deploy.monitoring.objectives import Objective
-from deploy.monitoring.symptoms import RUNBOOKS, SYMPTOMS
+from deploy.monitoring.symptoms import RECORDINGS, RUNBOOKS, SYMPTOMS
 
 ALL_REQUESTS = "sum(rate(research_kb_requests_total[WINDOW]))"
 FAILED_REQUESTS = 'sum(rate(research_kb_requests_total{status=~"5.."}[WINDOW]))'
@@ -40,10 +40,11 @@ def groups() -> list[dict[str, Any]]:
     """Return the groups of rules."""
     recordings = [rule for objective in OBJECTIVES for rule in objective.recordings()]
     burning = [rule for objective in OBJECTIVES for rule in objective.alerts()]
+    telling = [*RECORDINGS, *(symptom.rule() for symptom in SYMPTOMS)]
     return [
         {"name": "research-kb-objectives", "interval": "30s", "rules": recordings},
         {"name": "research-kb-budgets", "interval": "30s", "rules": burning},
-        {"name": "research-kb-symptoms", "interval": "30s", "rules": [symptom.rule() for symptom in SYMPTOMS]},
+        {"name": "research-kb-symptoms", "interval": "30s", "rules": telling},
     ]
 
 

@@ -1,8 +1,8 @@
 """Recording rules of the two objectives, and their multi-window burn-rate alerts.
 
 Windows and factors are those of the Site Reliability Workbook, chapter 5: 2 % of a 30-day budget within an hour, 5 %
-within six hours, 10 % within a day, and 10 % within three days; but for its shortest window, of five minutes. On Knative
-the sums may move once in ten minutes only, with the sweep: between two steps a shorter window than that sees nothing.
+within six hours, 10 % within a day, and 10 % within three days; but for its shortest window, of five minutes. On
+Knative the sums may move once in ten minutes only, with the sweep: between two steps a shorter window sees nothing.
 """
 
 from dataclasses import dataclass

@@ -37,6 +37,16 @@ SEARCHES = "sum(rate(research_kb_searches_total[15m]))"
 # that this is true without it for five, less than the alert waits.
 SEARCHED = "sum(increase(research_kb_searches_total[30m])) > 0"
 WAITING = 'sum(research_kb_documents{state="embedding"}) > 0'
+LAG = "research_kb:events_lag:records"
+"""Records published and not yet finished, by subscription."""
+# The bridge's own count, or that of Strimzi's exporter, whose groups are named research-kb.SUBSCRIPTION and whose
+# partitions without a committed offset are at -1.
+LAG_OF_BRIDGE = "sum by (subscription)(research_kb_bridge_lag_records)"
+LAG_OF_GROUPS = (
+    'sum by (subscription)(label_replace(clamp_min(kafka_consumergroup_lag{consumergroup=~"research-kb[.].+"}, 0), '
+    '"subscription", "$1", "consumergroup", "research-kb[.](.+)"))'
+)
+RECORDINGS = [{"record": LAG, "expr": f"{LAG_OF_BRIDGE} or {LAG_OF_GROUPS}"}]
 EMPTY = 'sum(increase(research_kb_searches_total{outcome="empty"}[6h]))'
 OVER_LIMIT = 'sum(increase(research_kb_request_refusals_total{reason=~"rate|concurrency"}[1h]))'
 
@@ -75,8 +85,7 @@ SYMPTOMS = (
     ),
     Symptom(
         "ResearchKbEventsLag",
-        "sum by (subscription)(research_kb_bridge_lag_records) > 1000 "
-        "and sum by (subscription)(deriv(research_kb_bridge_lag_records[15m])) >= 0",
+        f"{LAG} > 1000 and deriv({LAG}[15m]) >= 0",
         "15m",
         "ticket",
         "Events pile up faster than they are handled",

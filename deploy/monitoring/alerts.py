@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from deploy.monitoring.cluster_symptoms import CLUSTER_SYMPTOMS
 from deploy.monitoring.objectives import Objective
 from deploy.monitoring.symptoms import RECORDINGS, RUNBOOKS, SYMPTOMS
 
@@ -57,13 +58,14 @@ def text() -> str:
 
 
 def manifest() -> str:
-    """Return the same rules as an object of the Prometheus operator."""
+    """Return the same rules, and those of the operators' parts, as an object of the Prometheus operator."""
+    cluster = {"name": "research-kb-cluster", "interval": "30s", "rules": [each.rule() for each in CLUSTER_SYMPTOMS]}
     labels = {"app.kubernetes.io/name": "rules", "app.kubernetes.io/part-of": "research-kb",
               "app.kubernetes.io/component": "monitoring"}  # fmt: skip
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "research-kb", "namespace": "research-kb", "labels": labels},
-        "spec": {"groups": groups()},
+        "spec": {"groups": [*groups(), cluster]},
     }
     return HEAD + yaml.safe_dump(rule, sort_keys=False, width=160)

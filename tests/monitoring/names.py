@@ -11,8 +11,11 @@ from shared.process_metrics import INFERENCE_SECONDS, INFERENCES, REQUEST_SECOND
 
 OPERATORS = {
     "kafka_consumergroup_lag": frozenset({"consumergroup", "topic", "partition"}),
+    "cnpg_pg_stat_archiver_last_failed_time": frozenset({"pod"}),
+    "cnpg_pg_stat_archiver_last_archived_time": frozenset({"pod"}),
+    "cnpg_collector_pg_wal_archive_status": frozenset({"pod", "value"}),
 }
-"""What is read of Strimzi's exporter, by the names of its documentation."""
+"""What is read of Strimzi's exporter and of CloudNativePG, by the names of their documentation; pod: as scraped."""
 _SELECTOR = re.compile(r"\b((?:research_kb|nv|kafka|cnpg)_[a-z0-9_]+)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
 _GROUPING = re.compile(r"\bby\s*\(([^)]*)\)")

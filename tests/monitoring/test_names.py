@@ -22,7 +22,8 @@ def expressions() -> Iterator[tuple[str, str]]:
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
             for target in panel.get("targets", ()):
                 yield f"{path.stem}: {panel['title']}", target["expr"]
-    for group in yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["groups"]:
+    rules = yaml.safe_load((FOLDER / "rules.k8s.yaml").read_text(encoding="utf-8"))["spec"]
+    for group in rules["groups"]:
         for rule in group["rules"]:
             yield str(rule.get("alert") or rule["record"]), rule["expr"]
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import yaml
 
+from deploy.monitoring.cluster_symptoms import CLUSTER_SYMPTOMS
 from deploy.monitoring.objectives import Objective
-from deploy.monitoring.symptoms import RUNBOOKS, SYMPTOMS
+from deploy.monitoring.symptoms import RECORDINGS, RUNBOOKS, SYMPTOMS
 
 ALL_REQUESTS = "sum(rate(research_kb_requests_total[WINDOW]))"
 FAILED_REQUESTS = 'sum(rate(research_kb_requests_total{status=~"5.."}[WINDOW]))'
@@ -40,10 +41,11 @@ def groups() -> list[dict[str, Any]]:
     """Return the groups of rules."""
     recordings = [rule for objective in OBJECTIVES for rule in objective.recordings()]
     burning = [rule for objective in OBJECTIVES for rule in objective.alerts()]
+    telling = [*RECORDINGS, *(symptom.rule() for symptom in SYMPTOMS)]
     return [
         {"name": "research-kb-objectives", "interval": "30s", "rules": recordings},
         {"name": "research-kb-budgets", "interval": "30s", "rules": burning},
-        {"name": "research-kb-symptoms", "interval": "30s", "rules": [symptom.rule() for symptom in SYMPTOMS]},
+        {"name": "research-kb-symptoms", "interval": "30s", "rules": telling},
     ]
 
 
@@ -56,13 +58,14 @@ def text() -> str:
 
 
 def manifest() -> str:
-    """Return the same rules as an object of the Prometheus operator."""
+    """Return the same rules, and those of the operators' parts, as an object of the Prometheus operator."""
+    cluster = {"name": "research-kb-cluster", "interval": "30s", "rules": [each.rule() for each in CLUSTER_SYMPTOMS]}
     labels = {"app.kubernetes.io/name": "rules", "app.kubernetes.io/part-of": "research-kb",
               "app.kubernetes.io/component": "monitoring"}  # fmt: skip
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "research-kb", "namespace": "research-kb", "labels": labels},
-        "spec": {"groups": groups()},
+        "spec": {"groups": [*groups(), cluster]},
     }
     return HEAD + yaml.safe_dump(rule, sort_keys=False, width=160)

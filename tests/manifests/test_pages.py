@@ -75,6 +75,7 @@ def idle_requests(things: list[Object]) -> tuple[float, float]:
     """Return cores and GiB that are asked for while nothing is used."""
     asked = [(each["spec"]["instances"], each["spec"]["resources"]) for each in of_kind(things, "Cluster")]
     asked += [(each["spec"]["replicas"], each["spec"]["resources"]) for each in of_kind(things, "KafkaNodePool")]
+    asked += [(1, each["spec"]["kafkaExporter"]["resources"]) for each in of_kind(things, "Kafka")]
     asked += [(each["spec"]["instances"], each["spec"]["template"]["spec"]["containers"][0]["resources"])
               for each in of_kind(things, "Pooler")]  # fmt: skip
     fields = {"HorizontalPodAutoscaler": "minReplicas", "ScaledObject": "minReplicaCount"}

@@ -9,7 +9,14 @@ from functions.metrics.catalogue import FAMILIES
 from shared.exposition import Counter, Histogram
 from shared.process_metrics import INFERENCE_SECONDS, INFERENCES, REQUEST_SECONDS, REQUESTS
 
-_SELECTOR = re.compile(r"\b((?:research_kb|nv)_[a-z0-9_]+)(?:\{([^}]*)\})?")
+OPERATORS = {
+    "kafka_consumergroup_lag": frozenset({"consumergroup", "topic", "partition"}),
+    "cnpg_pg_stat_archiver_last_failed_time": frozenset({"pod"}),
+    "cnpg_pg_stat_archiver_last_archived_time": frozenset({"pod"}),
+    "cnpg_collector_pg_wal_archive_status": frozenset({"pod", "value"}),
+}
+"""What is read of Strimzi's exporter and of CloudNativePG, by the names of their documentation; pod: as scraped."""
+_SELECTOR = re.compile(r"\b((?:research_kb|nv|kafka|cnpg)_[a-z0-9_]+)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
 _GROUPING = re.compile(r"\bby\s*\(([^)]*)\)")
 _SUFFIX = re.compile(r"_(bucket|count|sum)$")
@@ -34,7 +41,8 @@ def used(expression: str) -> dict[str, set[str]]:
     """Return each metric that the expression names, by its base name, with the labels of its matchers."""
     found: dict[str, set[str]] = {}
     for name, matchers in _SELECTOR.findall(expression):
-        base = name if name.startswith("nv_") else _SUFFIX.sub("", name)  # nv_inference_count is no histogram's
+        ours = name.startswith("research_kb_")
+        base = _SUFFIX.sub("", name) if ours else name  # nv_inference_count is no histogram's
         found.setdefault(base, set()).update(set(_MATCHER.findall(matchers)) - {"le"})
     return found
 

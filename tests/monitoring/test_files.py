@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploy.monitoring.__main__ import BOARDS, FOLDER, files
+from deploy.monitoring.symptoms import RUNBOOKS as PREFIX
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -54,8 +55,8 @@ def test_panels_do_not_overlap(name: str) -> None:
 
 
 def alert_rules() -> list[dict[str, Any]]:
-    """Return every alert of the rules file."""
-    groups = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["groups"]
+    """Return every alert; the rules of Kubernetes are those of compose and more."""
+    groups = yaml.safe_load((FOLDER / "rules.k8s.yaml").read_text(encoding="utf-8"))["spec"]["groups"]
     return [rule for group in groups for rule in group["rules"] if "alert" in rule]
 
 
@@ -63,9 +64,11 @@ def test_every_alert_links_its_page() -> None:
     """Each alert names a page that is there, and the page's index names the alert."""
     index = (RUNBOOKS / "README.md").read_text(encoding="utf-8")
     for rule in alert_rules():
-        page = ROOT / rule["annotations"]["runbook_url"]
+        url = rule["annotations"]["runbook_url"]
+        page = RUNBOOKS / url.removeprefix(f"{PREFIX}/")
+        assert url.startswith(f"{PREFIX}/"), rule["alert"]
         assert page.is_file(), f"{rule['alert']}: {page} is not there"
-        assert re.search(rf"\({page.name}\) \|.*\b{rule['alert']}\b", index), rule["alert"]
+        assert re.search(rf"\({page.name}\).* \|.*\b{rule['alert']}\b", index), rule["alert"]
 
 
 def test_every_page_belongs_to_an_alert() -> None:

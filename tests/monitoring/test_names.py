@@ -11,7 +11,7 @@ import yaml
 from deploy.monitoring.__main__ import FOLDER
 from functions.metrics.catalogue import FAMILIES
 from tests.conftest import Stack
-from tests.monitoring.names import exported, grouped_by, used
+from tests.monitoring.names import OPERATORS, exported, grouped_by, used
 
 RECORDED = re.compile(r"research_kb:[a-z_:0-9]+")
 
@@ -22,7 +22,8 @@ def expressions() -> Iterator[tuple[str, str]]:
         for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]:
             for target in panel.get("targets", ()):
                 yield f"{path.stem}: {panel['title']}", target["expr"]
-    for group in yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["groups"]:
+    rules = yaml.safe_load((FOLDER / "rules.k8s.yaml").read_text(encoding="utf-8"))["spec"]
+    for group in rules["groups"]:
         for rule in group["rules"]:
             yield str(rule.get("alert") or rule["record"]), rule["expr"]
 
@@ -33,8 +34,8 @@ EXPRESSIONS = list(expressions())
 @pytest.mark.parametrize(("place", "expression"), EXPRESSIONS, ids=[f"{n}-{e[0]}" for n, e in enumerate(EXPRESSIONS)])
 def test_metrics_and_labels_exist(place: str, expression: str) -> None:
     """Names, the labels that are matched, and the labels that are grouped by."""
-    known = exported()
-    ours = {name: labels for name, labels in used(expression).items() if name.startswith("research_kb")}
+    known = exported() | OPERATORS
+    ours = {name: labels for name, labels in used(expression).items() if not name.startswith("nv_")}
     for name, labels in ours.items():
         assert name in known, f"{place}: nothing exports {name}"
         assert labels <= known[name], f"{place}: {name} has no label {sorted(labels - known[name])}"

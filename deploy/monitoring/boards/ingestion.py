@@ -2,6 +2,7 @@
 
 from deploy.monitoring.panels import Line, Row, board, graph
 from deploy.monitoring.promql import quantile, rate
+from deploy.monitoring.symptoms import LAG
 
 
 def build() -> str:
@@ -47,9 +48,9 @@ def build() -> str:
                 ),
                 graph(
                     "Consumer lag",
-                    "Published and not yet finished (bridge)",
+                    "Published and not yet finished",
                     "short",
-                    Line("sum by (subscription)(research_kb_bridge_lag_records)", "{{subscription}}"),
+                    Line(LAG, "{{subscription}}"),
                 ),
                 graph(
                     "Deliveries",

@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from deploy.monitoring.objectives import Objective
+from deploy.monitoring.outages import OUTAGES
 from deploy.monitoring.symptoms import RUNBOOKS, SYMPTOMS
 
 ALL_REQUESTS = "sum(rate(research_kb_requests_total[WINDOW]))"
@@ -44,6 +45,7 @@ def groups() -> list[dict[str, Any]]:
         {"name": "research-kb-objectives", "interval": "30s", "rules": recordings},
         {"name": "research-kb-budgets", "interval": "30s", "rules": burning},
         {"name": "research-kb-symptoms", "interval": "30s", "rules": [symptom.rule() for symptom in SYMPTOMS]},
+        {"name": "research-kb-outages", "interval": "30s", "rules": [symptom.rule() for symptom in OUTAGES]},
     ]
 
 

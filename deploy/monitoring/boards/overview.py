@@ -24,7 +24,7 @@ def build() -> str:
             (
                 number(
                     "Answered",
-                    "Requests that did not end in 5xx. Objective .995",
+                    "Admitted requests that did not end in 5xx. Objective .995",
                     "percentunit",
                     NOT_FAILED,
                     warn=0.997,
@@ -80,9 +80,16 @@ def build() -> str:
                 ),
                 graph(
                     "Failures and refusals",
-                    "Answers of 4xx and 5xx",
+                    "Admitted requests answered with 4xx or 5xx, and those refused (401, 403, 429) by reason",
                     "reqps",
                     Line(rate("research_kb_requests_total", 'status=~"[45].."', "status"), "{{status}}"),
+                    Line(rate("research_kb_request_refusals_total", by="reason"), "refused: {{reason}}"),
+                ),
+                graph(
+                    "5xx",
+                    "As the processes that live count them: 503 at the door too, while nobody is admitted",
+                    "reqps",
+                    Line(rate("research_kb_process_requests_total", 'status=~"5.."', "function"), "{{function}}"),
                 ),
                 graph(
                     "Searches",

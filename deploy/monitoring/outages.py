@@ -1,4 +1,4 @@
-"""Alerts on what the sums cannot hold: a request that nobody was admitted for is noted nowhere.
+"""Alerts on what the sums cannot hold: a request that was never admitted, a document that never settles.
 
 Without Postgres every answer is a 503 at the door, and a process that is away answers nothing at all.
 """
@@ -44,5 +44,13 @@ OUTAGES = (
         "page",
         "More than a tenth of a function's answers are 5xx, those at the door counted",
         "availability",
+    ),
+    Symptom(
+        "ResearchKbIngestionStands",
+        "max(research_kb_documents_oldest_waiting_seconds) > 1800",
+        "10m",
+        "ticket",
+        "A document waits for more than half an hour: nothing may be consuming its events",
+        "ingestion-stands",
     ),
 )

@@ -129,6 +129,11 @@ DATABASE_UP = Family("research_kb_database_up", "gauge", "1 while Postgres answe
 INFERENCE_UP = Family("research_kb_inference_up", "gauge", "1 while the model server is ready.")
 STATE = (
     Family("research_kb_documents", "gauge", "Documents by state.", ("state",)),
+    Family(
+        "research_kb_documents_oldest_waiting_seconds",
+        "gauge",
+        "Since the acceptance of the oldest document that is queued, extracting or embedding; 0 without one.",
+    ),
     Family("research_kb_sources", "gauge", "Sources."),
     Family("research_kb_passages", "gauge", "Searchable passages."),
     Family("research_kb_dead_letters", "gauge", "Dead letters that nobody has replayed."),

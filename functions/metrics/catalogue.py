@@ -37,7 +37,10 @@ SEARCHES = Family(
     zero=("found", "empty", "degraded"),
 )
 SEARCH_SECONDS = Family(
-    "research_kb_search_seconds", "histogram", "Seconds of a search, admission apart.", bounds=REQUEST_S
+    "research_kb_search_seconds",
+    "histogram",
+    "Seconds of an answered search in its function, from its arrival until its answer is made, admission included.",
+    bounds=REQUEST_S,
 )
 STAGE_SECONDS = Family(
     "research_kb_search_stage_seconds",
@@ -72,7 +75,7 @@ REQUESTS = Family(
 REQUEST_SECONDS = Family(
     "research_kb_request_seconds",
     "histogram",
-    "Seconds of an admitted request, from its arrival to its last byte.",
+    "Seconds of an admitted request in its function, from its arrival there until its answer is made.",
     ("function",),
     REQUEST_S,
 )

@@ -6,6 +6,7 @@ import yaml
 
 from deploy.monitoring.cluster_symptoms import CLUSTER_SYMPTOMS
 from deploy.monitoring.objectives import Objective
+from deploy.monitoring.outages import OUTAGES
 from deploy.monitoring.symptoms import RECORDINGS, RUNBOOKS, SYMPTOMS
 
 ALL_REQUESTS = "sum(rate(research_kb_requests_total[WINDOW]))"
@@ -46,6 +47,7 @@ def groups() -> list[dict[str, Any]]:
         {"name": "research-kb-objectives", "interval": "30s", "rules": recordings},
         {"name": "research-kb-budgets", "interval": "30s", "rules": burning},
         {"name": "research-kb-symptoms", "interval": "30s", "rules": telling},
+        {"name": "research-kb-outages", "interval": "30s", "rules": [symptom.rule() for symptom in OUTAGES]},
     ]
 
 

@@ -53,7 +53,7 @@ OVER_LIMIT = 'sum(increase(research_kb_request_refusals_total{reason=~"rate|conc
 SYMPTOMS = (
     Symptom(
         "ResearchKbMetricsAbsent",
-        "absent(research_kb_sources)",
+        "absent(research_kb_database_up)",
         "15m",
         "page",
         "Prometheus gets nothing from the metrics function: every other alert is blind",

@@ -37,7 +37,10 @@ SEARCHES = Family(
     zero=("found", "empty", "degraded"),
 )
 SEARCH_SECONDS = Family(
-    "research_kb_search_seconds", "histogram", "Seconds of a search, admission apart.", bounds=REQUEST_S
+    "research_kb_search_seconds",
+    "histogram",
+    "Seconds of an answered search in its function, from its arrival until its answer is made, admission included.",
+    bounds=REQUEST_S,
 )
 STAGE_SECONDS = Family(
     "research_kb_search_stage_seconds",
@@ -72,7 +75,7 @@ REQUESTS = Family(
 REQUEST_SECONDS = Family(
     "research_kb_request_seconds",
     "histogram",
-    "Seconds of an admitted request, from its arrival to its last byte.",
+    "Seconds of an admitted request in its function, from its arrival there until its answer is made.",
     ("function",),
     REQUEST_S,
 )
@@ -129,6 +132,11 @@ DATABASE_UP = Family("research_kb_database_up", "gauge", "1 while Postgres answe
 INFERENCE_UP = Family("research_kb_inference_up", "gauge", "1 while the model server is ready.")
 STATE = (
     Family("research_kb_documents", "gauge", "Documents by state.", ("state",)),
+    Family(
+        "research_kb_documents_oldest_waiting_seconds",
+        "gauge",
+        "Since the acceptance of the oldest document that is queued, extracting or embedding; 0 without one.",
+    ),
     Family("research_kb_sources", "gauge", "Sources."),
     Family("research_kb_passages", "gauge", "Searchable passages."),
     Family("research_kb_dead_letters", "gauge", "Dead letters that nobody has replayed."),

@@ -41,11 +41,11 @@ class Exposition:
         return "\n".join([*lines, ""])
 
     async def _read(self) -> tuple[list[Any], list[Any]]:
-        from shared.database import UNAVAILABLE
+        from shared.database import no_connection
 
         try:
             return await self._query()
-        except UNAVAILABLE as exc:
+        except no_connection() as exc:
             raise DependencyUnavailable("Postgres", type(exc).__name__) from exc
 
     async def _query(self) -> tuple[list[Any], list[Any]]:

@@ -63,12 +63,12 @@ def _add_request(sums: Sums, request: dict[str, Any]) -> None:
     if request.get("cold"):
         sums.count(catalogue.COLD_STARTS, function)
     if "search" in request:
+        sums.observe(catalogue.SEARCH_SECONDS, request["seconds"])  # as the caller waits: admission and body are in it
         _add_search(sums, request["search"])
 
 
 def _add_search(sums: Sums, search: dict[str, Any]) -> None:
     sums.count(catalogue.SEARCHES, search["outcome"])
-    sums.observe(catalogue.SEARCH_SECONDS, search["seconds"])
     sums.observe(catalogue.SEARCH_HITS, search["hits"])
     for family, name in ((catalogue.TOP_SCORE, "top_score"), (catalogue.SCORE_GAP, "score_gap")):
         if name in search:

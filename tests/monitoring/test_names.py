@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from deploy.monitoring.__main__ import FOLDER
+from deploy.monitoring.outages import HTTP_FUNCTIONS, PROCESSES
 from functions.metrics.catalogue import FAMILIES
-from tests.conftest import Stack
+from tests.conftest import ROOT, Stack
 from tests.monitoring.names import OPERATORS, exported, grouped_by, used
 
 RECORDED = re.compile(r"research_kb:[a-z_:0-9]+")
@@ -57,6 +58,18 @@ def test_the_objective_is_a_bucket() -> None:
     """200 ms is a bound of the histogram of searches, or the share within it could not be told."""
     (bounds,) = [family.bounds for family in FAMILIES if family.name == "research_kb_search_seconds"]
     assert 0.2 in bounds
+
+
+def test_jobs_and_functions_that_alerts_name_exist() -> None:
+    """Compose's jobs by their names, the operator's by its rule: namespace/name of a PodMonitor, a Service's name."""
+    scraped = yaml.safe_load((ROOT / "deploy" / "compose" / "prometheus.yml").read_text(encoding="utf-8"))
+    jobs = {job["job_name"] for job in scraped["scrape_configs"]}
+    text = (ROOT / "knative" / "components" / "monitoring" / "scraping.yaml").read_text(encoding="utf-8")
+    for thing in yaml.safe_load_all(text):
+        meta = thing["metadata"]
+        jobs |= {meta["name"]} if thing["kind"] == "Service" else {f"{meta['namespace']}/{meta['name']}"}
+    assert set(PROCESSES.split("|")) <= jobs
+    assert all((ROOT / "functions" / name / "main.py").is_file() for name in HTTP_FUNCTIONS.split("|"))
 
 
 def test_an_invented_name_is_told() -> None:

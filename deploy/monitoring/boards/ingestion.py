@@ -73,6 +73,12 @@ def build() -> str:
             "What is left over",
             (
                 graph(
+                    "Oldest document that waits",
+                    "Since its acceptance: queued, extracting or embedding",
+                    "s",
+                    Line("research_kb_documents_oldest_waiting_seconds", "oldest"),
+                ),
+                graph(
                     "Dead letters", "Given up and not replayed", "short", Line("research_kb_dead_letters", "waiting")
                 ),
                 graph(

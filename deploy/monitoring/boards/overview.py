@@ -24,13 +24,20 @@ def build() -> str:
             (
                 number(
                     "Answered",
-                    "Requests that did not end in 5xx. Objective .995",
+                    "Admitted requests that did not end in 5xx. Objective .995",
                     "percentunit",
                     NOT_FAILED,
                     warn=0.997,
                     alarm=0.995,
                 ),
-                number("Searches within 200 ms", "Objective .95", "percentunit", FAST, warn=0.97, alarm=0.95),
+                number(
+                    "Searches within 200 ms",
+                    "Answered ones, in the function. Objective .95",
+                    "percentunit",
+                    FAST,
+                    warn=0.97,
+                    alarm=0.95,
+                ),
                 number(
                     "Dead letters",
                     "Events given up and not replayed",
@@ -80,13 +87,20 @@ def build() -> str:
                 ),
                 graph(
                     "Failures and refusals",
-                    "Answers of 4xx and 5xx",
+                    "Admitted requests answered with 4xx or 5xx, and those refused (401, 403, 429) by reason",
                     "reqps",
                     Line(rate("research_kb_requests_total", 'status=~"[45].."', "status"), "{{status}}"),
+                    Line(rate("research_kb_request_refusals_total", by="reason"), "refused: {{reason}}"),
+                ),
+                graph(
+                    "5xx",
+                    "As the processes that live count them: 503 at the door too, while nobody is admitted",
+                    "reqps",
+                    Line(rate("research_kb_process_requests_total", 'status=~"5.."', "function"), "{{function}}"),
                 ),
                 graph(
                     "Searches",
-                    "From the request's first byte to the answer's last",
+                    "Answered searches, in the function: admission included, waiting for a process and the network not",
                     "s",
                     Line(quantile(0.5, "research_kb_search_seconds"), "p50"),
                     Line(quantile(0.95, "research_kb_search_seconds"), "p95"),

@@ -9,6 +9,13 @@ SELECT 'research_kb_outbox_oldest_seconds', NULL,
        coalesce(greatest(extract(epoch FROM now() - min(created_at)), 0), 0)
 FROM outbox WHERE published_at IS NULL
 UNION ALL
+-- One step in the index documents_state for each state; a single query for the three would not be seen to fit it.
+SELECT 'research_kb_documents_oldest_waiting_seconds', NULL,
+       coalesce(greatest(extract(epoch FROM now() - least(
+           (SELECT min(created_at) FROM documents WHERE state = 'queued'),
+           (SELECT min(created_at) FROM documents WHERE state = 'extracting'),
+           (SELECT min(created_at) FROM documents WHERE state = 'embedding'))), 0), 0)
+UNION ALL
 SELECT 'research_kb_keys', t.tier, count(k.id)
 FROM unnest(ARRAY['free', 'standard', 'premium']) AS t (tier)
 LEFT JOIN api_keys AS k ON k.tier = t.tier AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())

@@ -41,6 +41,16 @@ def test_an_observation_falls_into_the_first_bucket_that_holds_it() -> None:
     assert observed.total == 0.005 + 0.0051 + 99.0
 
 
+def test_a_search_takes_as_long_as_its_request() -> None:
+    """Its time is the request's, admission and body included; one that failed has none, nor has feedback."""
+    search = {"outcome": "found", "seconds": 0.15, "hits": 1}
+    request = {"function": "search", "method": "POST", "status": 200, "seconds": 0.25}
+    failed = {**request, "status": 503, "seconds": 9.0}
+    observed = sum_up({"requests": [request | {"search": search}, failed, request]}).histograms
+    assert observed[catalogue.SEARCH_SECONDS, ()].total == 0.25
+    assert sum(observed[catalogue.SEARCH_SECONDS, ()].counts) == 1
+
+
 def test_a_failed_document_says_nothing_of_freshness() -> None:
     """Only what became searchable was fresh or stale."""
     sums = sum_up({"documents": [{"outcome": "failed", "seconds": 1.0}, {"outcome": "superseded", "seconds": 1.0}]})

@@ -119,7 +119,8 @@ def _parameters(model: str, embedder: Card, choice: Choice) -> dict[str, Any]:
         "method": method,
         "precision": "int8" if int8 else "fp32",
         "graph": INT8_GRAPH if int8 else GRAPH,
-        "folder": (choice.home / "models" / card.name).resolve(),
+        # From the model's own folder: the home may be made here and mounted elsewhere.
+        "folder": f"../../../models/{card.name}",
     }
 
 

@@ -29,6 +29,7 @@ class ServedModel:
     """One model of the repository: its instances, each busy with one request at a time."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.config = read_config(folder / "config.pbtxt")
         self.name = str(self.config["name"])
         group = self.config["instance_group"][0]
@@ -52,6 +53,7 @@ class ServedModel:
         args = {
             "model_config": json.dumps({**self.config, "parameters": parameters}),
             "model_instance_kind": self._kind,
+            "model_repository": str(self._folder),
         }
         for _ in range(self._count):
             instance = kind()

@@ -21,12 +21,15 @@ PAGE = (ROOT / "docs" / "deploy-knative.md").read_text()
 def own_overlay(tmp_path: Path, rendered: Callable[[str], list[Object]]) -> list[Object]:
     """The objects of the overlay that the page shows, as a reader would have it beside a checkout."""
     rendered("gpu")  # skips where nothing can be rendered
-    shown = re.search(r"```yaml\n(apiVersion: kustomize.*?)```", PAGE, flags=re.S)
-    assert shown is not None
-    checkout = os.path.relpath(ROOT, tmp_path.resolve())
-    text = shown.group(1).replace("- research-kb/knative", f"- {checkout}/knative")
-    (tmp_path / "kustomization.yaml").write_text(text)
-    return render_folder(tmp_path)
+    return _render_shown(0, tmp_path)
+
+
+def _render_shown(number: int, folder: Path) -> list[Object]:
+    """Return the objects of one of the page's kustomizations, written to `folder`."""
+    shown = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", PAGE, flags=re.S)[number]
+    checkout = os.path.relpath(ROOT, folder.resolve())
+    (folder / "kustomization.yaml").write_text(shown.replace("- research-kb/knative", f"- {checkout}/knative"))
+    return render_folder(folder)
 
 
 def test_the_overlay_shown_renders_and_breaks_no_rule(own_overlay: list[Object]) -> None:
@@ -37,6 +40,25 @@ def test_the_overlay_shown_renders_and_breaks_no_rule(own_overlay: list[Object])
     text = yaml.safe_dump_all(own_overlay)
     assert "kb.example.org" not in text
     assert "s3://research-kb/documents" not in text
+
+
+def test_the_second_model_server_shown_is_one_of_its_own(
+    tmp_path: Path, rendered: Callable[[str], list[Object]]
+) -> None:
+    """Neither its Service nor its Deployment finds the first one's pods, nor theirs its; policies let it through."""
+    rendered("prod")  # skips where nothing can be rendered
+    second = _render_shown(1, tmp_path)
+    assert {each["metadata"]["name"] for each in second} == {"triton-next"}
+    (deployment,), (service,), (budget,) = (of_kind(second, kind) for kind in (
+        "Deployment", "Service", "PodDisruptionBudget"))  # fmt: skip
+    pods = deployment["spec"]["template"]["metadata"]["labels"]
+    assert (pods["app.kubernetes.io/name"], pods["app.kubernetes.io/component"]) == ("triton-next", "inference")
+    own = {"app.kubernetes.io/name": "triton-next"}
+    assert deployment["spec"]["selector"]["matchLabels"] == budget["spec"]["selector"]["matchLabels"] == own
+    assert service["spec"]["selector"] == own
+    assert [c["image"] for _, c in containers(second)] == ["registry.example.org/research-kb/triton-cpu:0.1.0-NAME"]
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.cluster.local"
+    assert f"NEXT_TRITON_URL, value: http://{host}:8000" in PAGE
 
 
 def test_the_selectors_shown_find_what_they_should(own_overlay: list[Object]) -> None:

@@ -28,7 +28,7 @@ def open_encoder(args: dict[str, str]) -> Encoder:
     parameters = read_parameters(args)
     os.nice(int(parameters["niceness"]))
     return Encoder(
-        Path(parameters["folder"]),
+        Path(args["model_repository"], parameters["folder"]),
         parameters["graph"],
         max_tokens=int(parameters["max_tokens"]),
         threads=int(parameters["threads"]),

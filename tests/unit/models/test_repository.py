@@ -12,7 +12,8 @@ import pytest
 from tests.unit.models.reference_model import MakeModel
 from triton_models.build import build
 from triton_models.repository import MODELS, Choice, Device, assemble
-from triton_models.standin_models import read_config
+from triton_models.standin_backend import install_backend
+from triton_models.standin_models import ServedModel, read_config
 
 
 def _configs(choice: Choice) -> dict[str, dict[str, Any]]:
@@ -66,3 +67,18 @@ def test_model_code_travels_with_the_model(home: Path) -> None:
         version = repository / model / "1"
         assert (version / "model.py").is_file()
         assert (version / "triton_models" / "runtime" / "entry.py").is_file()
+
+
+def test_a_home_is_served_wherever_it_is_mounted(home: Path, tmp_path: Path) -> None:
+    """Made in one place, moved to another: every model finds its weights, and no path of the first place is left."""
+    made, mounted = tmp_path / "made", tmp_path / "mounted"
+    shutil.copytree(home / "models", made / "models", copy_function=os.link)
+    assemble(Choice(made))
+    made.rename(mounted)
+    install_backend()
+    for model in MODELS:
+        folder = mounted / "triton" / "repository" / model
+        assert str(tmp_path) not in (folder / "config.pbtxt").read_text()
+        served = ServedModel(folder)
+        served.load()
+        served.close()

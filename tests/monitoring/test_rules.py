@@ -64,7 +64,8 @@ def test_no_window_is_shorter_than_the_steps_of_the_sums() -> None:
 
     A process's own counters move at once.
     """
-    windows = re.findall(r"(?:rate|increase)\((?!research_kb_process_)[^\[]+\[(\d+)([mhd])\]", RULES.read_text(encoding="utf-8"))
+    rates = r"(?:rate|increase)\((?!research_kb_process_)[^\[]+\[(\d+)([mhd])\]"
+    windows = re.findall(rates, RULES.read_text(encoding="utf-8"))
     assert windows
     assert min(int(count) * {"m": 1, "h": 60, "d": 1440}[unit] for count, unit in windows) >= 15
 

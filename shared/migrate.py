@@ -18,8 +18,37 @@ LOCK = 7_236_154  # any number that no other program locks; one migration at a t
 
 LOCK_TIMEOUT_S = 3
 """Requests behind a waiting migration are as late as this at most; a search or a transaction of ours takes less."""
+PGVECTOR = (0, 8, 4)
+"""The oldest that is sound: 0.8.3 and older may corrupt HNSW indexes while vacuum runs."""
 ATTEMPTS = 20
 """Two minutes in all: longer than any statement may take."""
+
+
+class UnfitDatabase(Exception):
+    """The database cannot be migrated as it is; the message says what to do."""
+
+
+async def check_pgvector(connection: "asyncpg.Connection[Any]") -> None:
+    """Raise UnfitDatabase unless pgvector is there, and sound."""
+    row = await connection.fetchrow(
+        "SELECT default_version, installed_version FROM pg_available_extensions WHERE name = 'vector'"
+    )
+    wanted = ".".join(map(str, PGVECTOR))
+    if row is None:
+        raise UnfitDatabase(f"This Postgres has no pgvector: install {wanted} or newer.")
+    if as_numbers(row["installed_version"] or row["default_version"]) >= PGVECTOR:
+        return
+    if as_numbers(row["default_version"]) >= PGVECTOR:
+        action = "run ALTER EXTENSION vector UPDATE, as a superuser."
+    else:
+        action = f"install {wanted} or newer."
+    found = row["installed_version"] or row["default_version"]
+    raise UnfitDatabase(f"pgvector {found} may corrupt indexes, {wanted} is the oldest that does not: {action}")
+
+
+def as_numbers(version: str) -> tuple[int, ...]:
+    """Return 0.8.4 as (0, 8, 4)."""
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 async def applied(connection: "asyncpg.Connection[Any]") -> set[str]:
@@ -34,6 +63,7 @@ async def migrate(dsn: str) -> list[str]:
     """Bring the database up to date and return the names of the migrations applied now."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
+        await check_pgvector(connection)
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         known = await applied(connection)
         fresh = [path for path in sorted(FOLDER.glob("*.sql")) if path.stem not in known]
@@ -71,6 +101,8 @@ def main() -> None:
         names = asyncio.run(migrate(dsn))
     except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as exc:
         sys.exit(f"A migration got no lock in {ATTEMPTS} attempts: {exc}. End long transactions and run it again.")
+    except UnfitDatabase as exc:
+        sys.exit(str(exc))
     except no_connection() as exc:
         sys.exit(explain_away(dsn, exc))
     print("migrations applied:", ", ".join(names) if names else "none, up to date")

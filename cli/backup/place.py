@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from cli.configuration import home
 from cli.errors import CommandFailed, UsageError
-from shared.database import address_without_password
+from shared.database import address_without_password, no_connection
 from shared.secret_files import SecretFileError, read_setting
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ class Place:
         """Open a connection; CommandFailed where the database does not let us in."""
         import asyncpg
 
+        failures: tuple[type[BaseException], ...] = (*no_connection(), asyncpg.PostgresError, ValueError)
         try:
             return await asyncpg.connect(self.database_url, timeout=CONNECT_TIMEOUT_S)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ValueError) as exc:
+        except failures as exc:
             why = str(exc) or type(exc).__name__
             raise CommandFailed(
                 "The database does not answer", f"{self.said}: {why}", "Start it, or correct DATABASE_URL."

@@ -83,6 +83,7 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; what the database or the object store refuses becomes a failed command."""
     import asyncpg
 
+    from shared.migrate import UnfitDatabase
     from shared.problems import Problem
 
     try:
@@ -91,6 +92,8 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
         raise CommandFailed(exc.title, exc.detail, "Correct OBJECT_STORE_URL or its credentials.") from exc
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as exc:
         raise CommandFailed("The database refused", str(exc), "Correct what it names and try again.") from exc
+    except UnfitDatabase as exc:
+        raise CommandFailed("The database cannot be migrated", str(exc), "Do that, and run the command again.") from exc
     except OSError as exc:
         raise CommandFailed("A file could not be read or written", str(exc), "Correct it and try again.") from exc
 

@@ -64,14 +64,15 @@ class Search:
             404 for an unknown collection, 503 when no leg answered or the hits cannot be loaded.
         """
         started = time.perf_counter()
-        for attempt in range(1, MOST_ATTEMPTS + 1):
+        for _ in range(MOST_ATTEMPTS):
             found, scope, weights, fused, ranked = await self._find(request, caller)
-            if len(ranked) < len(fused) and attempt < MOST_ATTEMPTS:
-                continue
-            reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
-            terms = await self._explain(ranked, request, scope)
-            if terms is None or _adds_up(terms, found):
+            terms = None
+            if request.explain:
+                found_ids = [item.fused.passage_id for item in ranked]
+                terms = await self._store.contributions(request.query, scope, found_ids)
+            if len(ranked) == len(fused) and _adds_up(terms, found):
                 break
+        reranker = await self._rerank(ranked, request, found) if request.rerank and ranked else None
         hits = _show(ranked[: request.limit], request.query, found, weights, terms)
         found.took_ms["total"] = since_ms(started)
         version = found.version if found.version is not None else scope.version
@@ -117,15 +118,6 @@ class Search:
         found.took_ms["load"] = since_ms(started)
         return [Ranked(item, rows[item.passage_id], item.combined) for item in fused if item.passage_id in rows]
 
-    async def _explain(
-        self, ranked: list[Ranked], request: SearchRequest, scope: Scope
-    ) -> dict[int, list[dict[str, Any]]] | None:
-        """Return what each term adds to the score of each passage that will be shown; None where nobody asked."""
-        if not request.explain:
-            return None
-        shown = [item.fused.passage_id for item in ranked[: request.limit]]
-        return await self._store.contributions(request.query, scope, shown)
-
     async def _rerank(self, ranked: list[Ranked], request: SearchRequest, found: Found) -> dict[str, str] | None:
         """Reorder the top of `ranked` in place and return what did it, or say why nothing did."""
         started = time.perf_counter()
@@ -163,12 +155,12 @@ def _refuse_absent(request: SearchRequest, scope: Scope, found: Found) -> None:
         found.degrade("index", "nothing is indexed yet; POST /documents adds to it")
 
 
-def _adds_up(terms: dict[int, list[dict[str, Any]]], found: Found) -> bool:
-    """Return whether the terms explain the lexical scores: both were counted on the same index."""
+def _adds_up(terms: dict[int, list[dict[str, Any]]] | None, found: Found) -> bool:
+    """Return whether the terms, where they were asked for, explain the lexical scores: one index gave both."""
     lexical = found.legs.get("lexical", {})
     return all(
         math.isclose(sum(term["score"] for term in parts), lexical[key], rel_tol=SAME)
-        for key, parts in terms.items()
+        for key, parts in (terms or {}).items()
         if key in lexical
     )
 

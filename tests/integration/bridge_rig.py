@@ -75,6 +75,15 @@ async def serve_postgres(home: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
+def after(seconds: float) -> Answer:
+    """Return a receiver's answer that takes every event, so much later."""
+
+    async def answer(_: CloudEvent) -> None:
+        await asyncio.sleep(seconds)
+
+    return answer
+
+
 @dataclass
 class Receiver:
     """The functions' place: records what arrives at /extract and /embed; /refresh is the real front of refresh.

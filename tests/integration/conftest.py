@@ -1,10 +1,14 @@
-"""The rig of the tests of the bridge: services of a module's own, which its tests may stop and kill."""
+"""Services for the tests of the bridge, which may stop and kill them; places for those of backups."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from tests.conftest import Stack
+from tests.integration.backup_rig import make_places
 from tests.integration.bridge_rig import Rig, open_rig
 
 
@@ -21,3 +25,10 @@ async def rig(bridge_services: Rig) -> AsyncIterator[Rig]:
     bridge_services.receiver.reset()
     yield bridge_services
     await bridge_services.end_bridges()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def places(stack: Stack, tmp_path: Path) -> AsyncIterator[Any]:
+    """A maker of places: a database and an object store each."""
+    async with make_places(stack, tmp_path) as make:
+        yield make

@@ -28,7 +28,6 @@ from tests.integration.backup_rig import (
     Place,
     back_up,
     deliver_all,
-    make_places,
     refusal,
     restore,
     run,
@@ -37,13 +36,6 @@ from tests.integration.backup_rig import (
 )
 
 pytestmark = pytest.mark.stack
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def places(stack: Stack, tmp_path: Path) -> AsyncIterator[Any]:
-    """A maker of places."""
-    async with make_places(stack, tmp_path) as make:
-        yield make
 
 
 async def make_key(place: Place) -> str:

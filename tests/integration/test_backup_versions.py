@@ -2,13 +2,12 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 import cli.backup.dumping
 from cli.backup.copying import copy_out
@@ -19,12 +18,10 @@ from shared.access import Caller
 from shared.migrate import migrate
 from shared.objects import Objects
 from shared.resources import Resources
-from tests.conftest import Stack
 from tests.integration.backup_rig import (
     Place,
     back_up,
     deliver_all,
-    make_places,
     refusal,
     restore,
     states,
@@ -33,13 +30,6 @@ from tests.integration.backup_rig import (
 
 pytestmark = pytest.mark.stack
 Happening = Callable[[], Awaitable[None]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def places(stack: Stack, tmp_path: Path) -> AsyncIterator[Any]:
-    """A maker of places."""
-    async with make_places(stack, tmp_path) as make:
-        yield make
 
 
 async def nothing() -> None:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from events.cloudevents import CloudEvent
 from tests.integration.bridge_events import by_key, letters_of, make_events, publish
-from tests.integration.bridge_rig import Rig, until
+from tests.integration.bridge_rig import Rig, after, until
 
 pytestmark = pytest.mark.stack
 
@@ -17,11 +17,7 @@ pytestmark = pytest.mark.stack
 async def test_a_killed_bridge_loses_nothing(rig: Rig) -> None:
     """SIGKILL in the middle: after the restart every event has arrived, each key's still in order."""
     events = make_events(300, keys=30)
-
-    async def slowly(_: CloudEvent) -> None:
-        await asyncio.sleep(0.02)
-
-    rig.receiver.answer = slowly
+    rig.receiver.answer = after(0.02)
     bridge = await rig.start_bridge()
     ids = await publish(rig, events)
     await until(lambda: len(rig.receiver.done) > 60)
@@ -34,11 +30,7 @@ async def test_a_killed_bridge_loses_nothing(rig: Rig) -> None:
 async def test_a_killed_broker_loses_nothing(rig: Rig) -> None:
     """SIGKILL of Kafka in the middle: publishing and delivery go on by themselves once it is back."""
     events = make_events(400, keys=40)
-
-    async def slowly(_: CloudEvent) -> None:
-        await asyncio.sleep(0.02)
-
-    rig.receiver.answer = slowly
+    rig.receiver.answer = after(0.02)
     await rig.start_bridge()
     ids = await publish(rig, events[:200])
     await until(lambda: len(rig.receiver.done) > 60)
@@ -75,11 +67,7 @@ async def test_a_receiver_that_is_away_costs_no_event_its_attempts(rig: Rig) -> 
 async def test_two_bridges_share_the_work_and_survive_each_other(rig: Rig) -> None:
     """With a second bridge joining and the first leaving mid-way every event arrives, each key's in order."""
     events = make_events(400, keys=40)
-
-    async def slowly(_: CloudEvent) -> None:
-        await asyncio.sleep(0.03)
-
-    rig.receiver.answer = slowly
+    rig.receiver.answer = after(0.03)
     first = await rig.start_bridge()
     ids = await publish(rig, events[:200])
     await until(lambda: len(rig.receiver.done) > 20)
@@ -95,11 +83,7 @@ async def test_two_bridges_share_the_work_and_survive_each_other(rig: Rig) -> No
 async def test_sigterm_finishes_what_is_in_flight_and_commits(rig: Rig) -> None:
     """After SIGTERM requests in flight are finished and committed: the next bridge delivers no event twice."""
     events = make_events(100, keys=100)
-
-    async def slowly(_: CloudEvent) -> None:
-        await asyncio.sleep(0.3)
-
-    rig.receiver.answer = slowly
+    rig.receiver.answer = after(0.3)
     bridge = await rig.start_bridge()
     ids = await publish(rig, events)
     await until(lambda: len(rig.receiver.done) > 20)

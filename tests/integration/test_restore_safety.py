@@ -11,24 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from shared.migrate import migrate
 from shared.objects import Objects
-from tests.conftest import ROOT, Stack
-from tests.integration.backup_rig import Place, back_up, make_places, refusal, restore, run, states, submit
+from tests.conftest import ROOT
+from tests.integration.backup_rig import Place, back_up, refusal, restore, run, states, submit
 from tests.integration.bridge_rig import until
 
 pytestmark = pytest.mark.stack
 SESSIONS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'psql'"
 LOADING = "query LIKE 'COPY public.a %'"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def places(stack: Stack, tmp_path: Path) -> AsyncIterator[Any]:
-    """A maker of places."""
-    async with make_places(stack, tmp_path) as make:
-        yield make
 
 
 async def test_half_a_place_is_an_error_of_usage(places: Any, tmp_path: Path) -> None:
